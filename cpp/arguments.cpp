@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "arguments.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <numeric>
+
+namespace fastloss {
+namespace {
+
+py::object steal(PyObject* object) {
+  if (object == nullptr) throw py::error_already_set();
+  return py::reinterpret_steal<py::object>(object);
+}
+
+/// Storage of a dtype, or false if kernels and drivers do not know it.
+bool storage_of(const PyArray_Descr* dtype, Storage& storage) {
+  const int type = dtype->type_num;
+  const npy_intp size = PyDataType_ELSIZE(dtype);
+  if (type == NPY_BOOL) {
+    storage = Storage::boolean;
+  } else if (type == NPY_FLOAT) {
+    storage = Storage::float32;
+  } else if (type == NPY_DOUBLE) {
+    storage = Storage::float64;
+  } else if (PyTypeNum_ISINTEGER(type)) {
+    const bool is_unsigned = PyTypeNum_ISUNSIGNED(type);
+    switch (size) {
+      case 1:
+        storage = is_unsigned ? Storage::uint8 : Storage::int8;
+        break;
+      case 2:
+        storage = is_unsigned ? Storage::uint16 : Storage::int16;
+        break;
+      case 4:
+        storage = is_unsigned ? Storage::uint32 : Storage::int32;
+        break;
+      default:
+        storage = is_unsigned ? Storage::uint64 : Storage::int64;
+    }
+  } else {
+    return false;
+  }
+  return true;
+}
+
+std::string dtype_text(PyArrayObject* array) {
+  return "dtype " + std::string(py::str(py::handle(reinterpret_cast<PyObject*>(
+                        PyArray_DESCR(array)))));
+}
+
+bool is_masked(PyObject* object) {
+  return py::module_::import("numpy.ma").attr("is_masked")(py::handle(object)).cast<bool>();
+}
+
+Array described(const Caller& caller, const std::string& name, py::object array) {
+  Array result{.owner = std::move(array)};
+  if (!storage_of(PyArray_DESCR(result.get()), result.storage)) {
+    caller.fail(PyExc_TypeError, name,
+                "expected float32, float64, integers or bools, got " + dtype_text(result.get()));
+  }
+  result.swapped = PyArray_ISBYTESWAPPED(result.get());
+  return result;
+}
+
+/// Whether strides may lead two indices to one element. Exact for slices and transposes.
+bool overlaps_itself(const Array& array) {
+  struct Dimension {
+    npy_intp stride, length;
+  };
+  std::vector<Dimension> dimensions;
+  for (int d = 0; d < array.ndim(); ++d) {
+    if (array.shape()[d] > 1) {
+      dimensions.push_back({std::abs(array.strides()[d]), array.shape()[d]});
+    }
+  }
+  std::sort(dimensions.begin(), dimensions.end(),
+            [](const Dimension& a, const Dimension& b) { return a.stride < b.stride; });
+  npy_intp extent = PyArray_ITEMSIZE(array.get());
+  for (const Dimension& dimension : dimensions) {
+    if (dimension.stride < extent) return true;
+    extent += dimension.stride * (dimension.length - 1);
+  }
+  return false;
+}
+
+struct Extent {
+  const char *begin, *end;
+};
+
+Extent extent_of(const Array& array) {
+  const char* begin = PyArray_BYTES(array.get());
+  const char* end = begin + PyArray_ITEMSIZE(array.get());
+  for (int d = 0; d < array.ndim(); ++d) {
+    const npy_intp reach = array.strides()[d] * (array.shape()[d] - 1);
+    (reach < 0 ? begin : end) += reach;
+  }
+  return {begin, end};
+}
+
+}  // namespace
+
+void Caller::fail(PyObject* type, const std::string& argument, const std::string& message) const {
+  PyErr_Format(type, "%s%s: argument '%s': %s", loss.name.c_str(), method, argument.c_str(),
+               message.c_str());
+  throw py::error_already_set();
+}
+
+std::string shape_text(const npy_intp* shape, int ndim) {
+  std::string text = "(";
+  for (int d = 0; d < ndim; ++d) {
+    text += std::to_string(shape[d]) + (d + 1 < ndim ? ", " : ndim == 1 ? "," : "");
+  }
+  return text + ")";
+}
+
+std::string repr(PyObject* object) { return py::repr(py::handle(object)); }
+
+Array as_array(const Caller& caller, const std::string& name, PyObject* object) {
+  if (PyArray_CheckExact(object)) {
+    return described(caller, name, py::reinterpret_borrow<py::object>(object));
+  }
+  const bool weak = PyFloat_CheckExact(object) || PyLong_CheckExact(object);
+  if (PyArray_Check(object) && is_masked(object)) {
+    caller.fail(PyExc_TypeError, name,
+                "expected an array without masked elements, got a masked array: give its data "
+                "and weight 0 where it is masked");
+  }
+  PyObject* array = PyArray_FromAny(object, nullptr, 0, 0, NPY_ARRAY_ENSUREARRAY, nullptr);
+  if (array == nullptr) {
+    py::error_already_set error;  // takes NumPy's reason over
+    caller.fail(error.matches(PyExc_MemoryError)  ? PyExc_MemoryError
+                : error.matches(PyExc_ValueError) ? PyExc_ValueError
+                                                  : PyExc_TypeError,
+                name, "expected an array: " + std::string(py::str(error.value())));
+  }
+  Array result = described(caller, name, steal(array));
+  result.weak = weak;
+  return result;
+}
+
+Array as_output(const Caller& caller, const std::string& name, PyObject* object, int ndim,
+                const npy_intp* shape) {
+  if (!PyArray_Check(object)) {
+    caller.fail(PyExc_TypeError, name,
+                "expected an array or None, got " + std::string(Py_TYPE(object)->tp_name));
+  }
+  Array out{.owner = py::reinterpret_borrow<py::object>(object)};
+  if (!storage_of(PyArray_DESCR(out.get()), out.storage) || !out.is_float()) {
+    caller.fail(PyExc_TypeError, name,
+                "expected dtype float32 or float64, got " + dtype_text(out.get()));
+  }
+  out.swapped = PyArray_ISBYTESWAPPED(out.get());
+  if (out.ndim() != ndim || !std::equal(shape, shape + ndim, out.shape())) {
+    caller.fail(PyExc_ValueError, name,
+                "expected shape " + shape_text(shape, ndim) + ", got " +
+                    shape_text(out.shape(), out.ndim()));
+  }
+  if (!PyArray_ISWRITEABLE(out.get())) {
+    caller.fail(PyExc_ValueError, name, "expected a writeable array, got a read-only one");
+  }
+  if (out.size() > 0 && overlaps_itself(out)) {
+    caller.fail(PyExc_ValueError, name, "expected an array whose elements do not share memory");
+  }
+  return out;
+}
+
+bool is_scalar(PyObject* object) {
+  return PyFloat_Check(object) || PyLong_Check(object) || object == Py_None ||
+         PyArray_CheckScalar(object) || PyUnicode_Check(object);
+}
+
+double as_number(const Caller& caller, const std::string& name, const Domain& domain,
+                 PyObject* object, bool to_float32) {
+  const auto refuse = [&](PyObject* type) {
+    caller.fail(type, name, "expected " + domain.description + ", got " + repr(object));
+  };
+  if (domain.is_flag) {
+    if (!PyBool_Check(object) && !PyArray_IsScalar(object, Bool)) refuse(PyExc_TypeError);
+    return PyObject_IsTrue(object);
+  }
+  if (object == Py_None && !std::isnan(domain.when_none)) return domain.when_none;
+  double x;
+  if (PyFloat_CheckExact(object)) {
+    x = PyFloat_AS_DOUBLE(object);
+  } else {
+    bool is_real = PyFloat_Check(object) || PyLong_Check(object);
+    if (PyArray_CheckScalar(object)) {  // a NumPy scalar or an array of no dimension
+      const py::object array =
+          steal(PyArray_FromAny(object, nullptr, 0, 0, NPY_ARRAY_ENSUREARRAY, nullptr));
+      Storage storage;
+      is_real = storage_of(PyArray_DESCR(reinterpret_cast<PyArrayObject*>(array.ptr())), storage);
+    }
+    if (!is_real) refuse(PyExc_TypeError);
+    x = PyFloat_AsDouble(object);
+    if (x == -1 && PyErr_Occurred()) {
+      PyErr_Clear();  // an integer beyond double's range
+      refuse(PyExc_ValueError);
+    }
+  }
+  if (!std::isfinite(x) || !domain.contains(x)) refuse(PyExc_ValueError);
+  if (const float rounded = static_cast<float>(x);
+      to_float32 && (!std::isfinite(rounded) || !domain.contains(rounded))) {
+    caller.fail(PyExc_ValueError, name,
+                "expected " + domain.description + " also in float32, got " + repr(object));
+  }
+  return x;
+}
+
+Array as_doubles(const Caller& caller, const std::string& name, PyObject* object,
+                 npy_intp length) {
+  const Array given = as_array(caller, name, object);
+  if (given.ndim() != 1 || given.size() != length) {
+    caller.fail(PyExc_ValueError, name,
+                "expected shape " + shape_text(&length, 1) + ", got " +
+                    shape_text(given.shape(), given.ndim()));
+  }
+  Array copy{.owner = steal(PyArray_FromArray(given.get(), PyArray_DescrFromType(NPY_DOUBLE),
+                                              NPY_ARRAY_CARRAY | NPY_ARRAY_ENSURECOPY))};
+  return copy;
+}
+
+bool may_overlap(const Array& a, const Array& b) {
+  if (a.size() == 0 || b.size() == 0) return false;
+  const Extent x = extent_of(a), y = extent_of(b);
+  return x.begin < y.end && y.begin < x.end;
+}
+
+bool is_same(const Array& a, const Array& b) {
+  return PyArray_BYTES(a.get()) == PyArray_BYTES(b.get()) && a.storage == b.storage &&
+         a.swapped == b.swapped && a.ndim() == b.ndim() &&
+         std::equal(a.shape(), a.shape() + a.ndim(), b.shape()) &&
+         std::equal(a.strides(), a.strides() + a.ndim(), b.strides());
+}
+
+Walk Walk::logical(int ndim, const npy_intp* shape) {
+  Walk walk;
+  walk.ndim = ndim;
+  for (int d = 0; d < ndim; ++d) {
+    walk.axes[d] = d;
+    walk.backwards[d] = false;
+    walk.lengths[d] = shape[d];
+  }
+  return walk;
+}
+
+Walk Walk::memory(const Array& array) {
+  Walk walk = logical(array.ndim(), array.shape());
+  std::stable_sort(walk.axes, walk.axes + walk.ndim, [&](int a, int b) {
+    return std::abs(array.strides()[a]) > std::abs(array.strides()[b]);
+  });
+  for (int d = 0; d < walk.ndim; ++d) walk.backwards[d] = array.strides()[walk.axes[d]] < 0;
+  return walk;
+}
+
+Walk Walk::with_last(int ndim, const npy_intp* shape, int axis) {
+  Walk walk = logical(ndim, shape);
+  std::rotate(walk.axes + axis, walk.axes + axis + 1, walk.axes + ndim);
+  return walk;
+}
+
+Sequence sequence_of(const Array& array, const Walk& walk, bool rows) {
+  const int missing = walk.ndim - array.ndim();
+  const auto stride_along = [&](int axis) -> npy_intp {
+    const int own = axis - missing;
+    return own < 0 || (array.shape()[own] == 1 && walk.lengths[axis] != 1) ? 0
+                                                                           : array.strides()[own];
+  };
+  char* data = PyArray_BYTES(array.get());
+  for (int d = 0; d < walk.ndim; ++d) {
+    const int axis = walk.axes[d];
+    if (walk.backwards[d]) data += stride_along(axis) * (walk.lengths[axis] - 1);
+  }
+  Sequence sequence(data, array.storage, array.swapped);
+  for (int d = 0; d < walk.ndim; ++d) {
+    const int axis = walk.axes[d];
+    const npy_intp stride = stride_along(axis);
+    const bool apart = rows && d + 1 == walk.ndim;
+    const npy_intp single = apart && walk.lengths[axis] == 1 ? PyArray_ITEMSIZE(array.get()) : 0;
+    sequence.append(walk.lengths[axis],
+                    single != 0 ? single : walk.backwards[d] ? -stride : stride, !apart);
+  }
+  return sequence;
+}
+
+}  // namespace fastloss

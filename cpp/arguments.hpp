@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Python objects as checked arrays, numbers and outputs. Every failure is an exception that names
+// the function and the argument, says what was expected and what came, and leaves all outputs as
+// they were.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+#include <string>
+#include <vector>
+
+#define NPY_NO_DEPRECATED_API NPY_2_0_API_VERSION
+#define NPY_TARGET_VERSION NPY_2_0_API_VERSION
+#define PY_ARRAY_UNIQUE_SYMBOL fastloss_numpy_api
+#ifndef FASTLOSS_IMPORTS_NUMPY
+#define NO_IMPORT_ARRAY
+#endif
+#include <numpy/arrayobject.h>
+
+#include "layout.hpp"
+#include "registry.hpp"
+
+namespace fastloss {
+
+namespace py = pybind11;
+
+/// The call that is being checked, for messages.
+struct Caller {
+  const Loss& loss;
+  const char* method;  // "" or ".grad", ...
+
+  [[noreturn]] void fail(PyObject* type, const std::string& argument,
+                         const std::string& message) const;
+};
+
+/// A real array, not yet of any particular type.
+struct Array {
+  py::object owner;
+  Storage storage = Storage::float64;
+  bool swapped = false;
+  bool weak = false;  // came as a Python number: does not promote
+
+  bool given() const { return owner.ptr() != nullptr; }
+  PyArrayObject* get() const { return reinterpret_cast<PyArrayObject*>(owner.ptr()); }
+  int ndim() const { return PyArray_NDIM(get()); }
+  const npy_intp* shape() const { return PyArray_DIMS(get()); }
+  const npy_intp* strides() const { return PyArray_STRIDES(get()); }
+  npy_intp size() const { return PyArray_SIZE(get()); }
+  bool is_float() const { return storage >= Storage::float32; }
+  bool is_integer() const { return storage < Storage::float32; }
+};
+
+std::string shape_text(const npy_intp* shape, int ndim);
+std::string repr(PyObject* object);
+
+/// An array_like of real numbers.
+Array as_array(const Caller& caller, const std::string& name, PyObject* object);
+
+/// An array given as output: writeable, float32 or float64, of this shape, without inner overlap.
+Array as_output(const Caller& caller, const std::string& name, PyObject* object, int ndim,
+                const npy_intp* shape);
+
+/// A real number, checked for being finite and in the domain, also once rounded to float32 if
+/// `to_float32`.
+double as_number(const Caller& caller, const std::string& name, const Domain& domain,
+                 PyObject* object, bool to_float32);
+
+/// Whether an object is taken for one number, and not for an array of them.
+bool is_scalar(PyObject* object);
+
+/// A one-dimensional copy in double precision, of `length` numbers.
+Array as_doubles(const Caller& caller, const std::string& name, PyObject* object, npy_intp length);
+
+/// Whether the extents of two arrays in memory meet.
+bool may_overlap(const Array& a, const Array& b);
+/// Whether two arrays are the same elements in the same order and format.
+bool is_same(const Array& a, const Array& b);
+
+/// The order in which a call walks through its terms: axes, slowest first, some of them backwards.
+struct Walk {
+  int ndim = 0;
+  int axes[kMaxDimensions];
+  bool backwards[kMaxDimensions];
+  npy_intp lengths[kMaxDimensions];  // by axis
+
+  /// C order.
+  static Walk logical(int ndim, const npy_intp* shape);
+  /// The order in which `array` lies in memory.
+  static Walk memory(const Array& array);
+  /// C order with one axis last.
+  static Walk with_last(int ndim, const npy_intp* shape, int axis);
+};
+
+/// An array in the order of a walk. Its shape is broadcast to the walk's lengths from the right;
+/// `rows` keeps the last axis of the walk apart.
+Sequence sequence_of(const Array& array, const Walk& walk, bool rows = false);
+
+}  // namespace fastloss

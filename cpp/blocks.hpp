@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// How a driver cuts its work: into blocks that a kernel takes at once, and into chunks of blocks
+// that go to threads. Both depend on the size of the work alone, so that sums do too.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <memory>
+#include <new>
+
+#include "drivers.hpp"
+#include "threads.hpp"
+
+namespace fastloss {
+
+/// Adds a part to a running sum and keeps what rounding loses.
+inline void accumulate(Sum& sum, Sum part) {
+  const double high = sum.high + part.high;
+  const double rounded = high - sum.high;
+  sum.low += part.low + ((sum.high - (high - rounded)) + (part.high - rounded));
+  sum.high = high;
+}
+
+/// Runs body(start, count, thread) -> Sum over blocks of `block` items and adds up in order.
+/// At most kMaxChunks partial sums are kept, however long the work.
+template <class Body>
+Sum sum_over_blocks(ptrdiff_t items, ptrdiff_t block, int threads, const Body& body) {
+  constexpr ptrdiff_t kMaxChunks = 4096;
+  if (items <= block) return body(ptrdiff_t{0}, items, 0);
+  const ptrdiff_t blocks = (items + block - 1) / block;
+  const ptrdiff_t per_chunk = (blocks + kMaxChunks - 1) / kMaxChunks;
+  const ptrdiff_t chunks = (blocks + per_chunk - 1) / per_chunk;
+  const std::unique_ptr<Sum[]> sums(new Sum[static_cast<std::size_t>(chunks)]);
+  parallel_for(chunks, threads, [&](ptrdiff_t chunk, int thread) {
+    Sum sum;
+    const ptrdiff_t end = std::min(items, (chunk + 1) * per_chunk * block);
+    for (ptrdiff_t start = chunk * per_chunk * block; start < end; start += block) {
+      accumulate(sum, body(start, std::min(block, end - start), thread));
+    }
+    sums[chunk] = sum;
+  });
+  Sum sum = sums[0];
+  for (ptrdiff_t chunk = 1; chunk < chunks; ++chunk) accumulate(sum, sums[chunk]);
+  return sum;
+}
+
+/// Uninitialised memory for every thread, in slices that do not share cache lines.
+template <class T>
+class Scratch {
+ public:
+  /// `length` numbers for each of `slices` slices of each of `threads` threads.
+  Scratch(int threads, int slices, ptrdiff_t length)
+      : slices_(slices), stride_((length + kLine - 1) / kLine * kLine) {
+    const std::size_t numbers = static_cast<std::size_t>(threads) *
+                                static_cast<std::size_t>(slices) *
+                                static_cast<std::size_t>(stride_);
+    if (numbers > 0) {
+      memory_.reset(static_cast<T*>(::operator new(numbers * sizeof(T), std::align_val_t{64})));
+    }
+  }
+  T* slice(int thread, int slice) const {
+    return memory_.get() + (static_cast<ptrdiff_t>(thread) * slices_ + slice) * stride_;
+  }
+
+ private:
+  static constexpr ptrdiff_t kLine = 64 / sizeof(T);
+  struct Free {
+    void operator()(T* p) const { ::operator delete(p, std::align_val_t{64}); }
+  };
+  int slices_;
+  ptrdiff_t stride_;
+  std::unique_ptr<T, Free> memory_;
+};
+
+}  // namespace fastloss

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The families' drivers: a checked call in, results written, sums returned. They own threads,
+// blocks, scratch and the order of summation; they know no formula and no Python.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "dispatch.hpp"
+#include "layout.hpp"
+
+namespace fastloss {
+
+double total_of(Sum sum);
+
+/// Σ of a sequence of weights, as numbers of the arithmetic type T.
+template <class T>
+double sum_of(const Level& level, const Sequence& values, ptrdiff_t count);
+
+struct PointwiseCall {
+  const PointwiseLoss* loss = nullptr;
+  const Level* level = nullptr;
+  int call = 0;         // index into kCalls
+  ptrdiff_t count = 0;  // terms, at least one
+  Sequence arguments[kMaxArguments];
+  const Sequence* weight = nullptr;  // null: every weight is 1
+  double parameters[kMaxParameters];
+  const Sequence* varying[kMaxParameters] = {};  // a parameter that varies from term to term
+  double scale = 1;
+  const Sequence* value = nullptr;  // null: the values are summed
+  const Sequence* grad[kMaxInputs] = {};
+  const Sequence* hess[kMaxInputs] = {};
+};
+
+/// Returns Σ of the weighted values if they are wanted and not stored.
+/// Throws std::bad_alloc before anything is written.
+template <class T>
+double run(const PointwiseCall& call);
+
+struct RowwiseCall {
+  const RowwiseLoss* loss = nullptr;
+  const Level* level = nullptr;
+  int call = 0;
+  ptrdiff_t rows = 0, classes = 0;              // at least one of each
+  Sequence arguments[kMaxArguments];            // the classes are the last dimension, kept apart
+  const Sequence* labels = nullptr;             // null: the targets are rows
+  const std::int64_t* ignore_index = nullptr;   // null: no label is ignored
+  const Sequence* weight = nullptr;             // one per row; null: every weight is 1
+  const double* class_weight = nullptr;         // one per class; null: every one is 1
+  double parameters[kMaxParameters];
+  double scale = 1;
+  const Sequence* value = nullptr;  // null: the values are summed
+  const Sequence* grad[kMaxInputs] = {};
+  const Sequence* hess[kMaxInputs] = {};
+};
+
+template <class T>
+double run(const RowwiseCall& call);
+
+/// The row of the first label outside [0, classes) that is not ignored, or -1.
+ptrdiff_t find_bad_label(const RowwiseCall& call);
+
+/// The denominator of the mean: Σₙ wₙ Σₖ cwₖ·yₙₖ.
+template <class T>
+double weight_sum(const RowwiseCall& call);
+
+}  // namespace fastloss

@@ -1,0 +1,662 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "evaluate.hpp"
+
+#include <cmath>
+#include <limits>
+#include <stdexcept>
+
+#include "arguments.hpp"
+
+namespace fastloss {
+namespace {
+
+struct Method {
+  const char* name;
+  unsigned wanted;  // of each term; nothing for the denominator alone
+};
+constexpr Method kMethods[] = {{"", kCalls[0]},
+                               {".grad", kCalls[1]},
+                               {".value_and_grad", kCalls[2]},
+                               {".grad_and_hess", kCalls[3]},
+                               {".value_grad_and_hess", kCalls[4]},
+                               {".weight_sum", 0}};
+
+enum class Reduction { mean, sum, none };
+
+// Terms below which letting other Python threads run costs more than it gives.
+constexpr npy_intp kReleaseGil = 4096;
+
+/// The positional arguments of evaluate(), in their order.
+struct Request {
+  PyObject *weight, *reduction, *normalizer, *out;
+  PyObject* const* arguments;
+  PyObject* const* parameters;
+  PyObject* const* options;
+};
+
+/// Where a result goes: an array that was given, or a new one, or nowhere (a number is returned).
+struct Slot {
+  Array array;
+  bool was_given = false;
+};
+
+class Evaluation {
+ public:
+  Evaluation(const Loss& loss, int method, const Request& request)
+      : loss_(loss),
+        method_(method),
+        wanted_(kMethods[method].wanted),
+        inputs_(loss.signature.inputs),
+        caller_{loss, kMethods[method].name},
+        request_(request) {}
+
+  PyObject* run() {
+    read_arguments();
+    if (loss_.family == Family::rowwise) {
+      read_rows();
+    } else {
+      read_terms();
+    }
+    read_weight();
+    read_parameters();
+    if (wanted_ == 0) {
+      return PyFloat_FromDouble(single_ ? weight_sum<float>() : weight_sum<double>());
+    }
+    read_reduction();
+    read_out();
+    separate_inputs_from_outputs();
+    return single_ ? compute<float>() : compute<double>();
+  }
+
+ private:
+  const std::string& name_of(std::size_t argument) const { return loss_.arguments[argument]; }
+  bool is_target(std::size_t argument) const { return loss_.roles[argument] >= inputs_; }
+  Array& by_role(int role) { return arrays_[role]; }
+  const Array& scores() const { return arrays_[0]; }
+  npy_intp term_count() const {
+    npy_intp count = 1;
+    for (int d = 0; d < terms_ndim_; ++d) count *= terms_shape_[d];
+    return count;
+  }
+
+  // ---- reading ----------------------------------------------------------------------------------
+
+  void read_arguments() {
+    bool any_single = false, any_double = false;
+    for (std::size_t i = 0; i < loss_.arguments.size(); ++i) {
+      Array& array = by_role(loss_.roles[i]);
+      array = as_array(caller_, name_of(i), request_.arguments[i]);
+      if (array.weak) continue;
+      any_single |= array.storage == Storage::float32;
+      any_double |= array.storage == Storage::float64 || (array.is_integer() && !is_target(i));
+    }
+    single_ = any_single && !any_double;
+  }
+
+  void require_shape(std::size_t argument, int ndim, const npy_intp* shape) {
+    const Array& array = by_role(loss_.roles[argument]);
+    if (array.ndim() == ndim && std::equal(shape, shape + ndim, array.shape())) return;
+    std::string first = loss_.arguments[0];
+    caller_.fail(PyExc_ValueError, name_of(argument),
+                 "expected shape " + shape_text(shape, ndim) + " to match '" + first + "', got " +
+                     shape_text(array.shape(), array.ndim()));
+  }
+
+  /// Pointwise: one term per element.
+  void read_terms() {
+    terms_ndim_ = scores().ndim();
+    std::copy_n(scores().shape(), terms_ndim_, terms_shape_);
+    for (std::size_t i = 1; i < loss_.arguments.size(); ++i) {
+      if (is_target(i) && by_role(loss_.roles[i]).ndim() == 0) continue;  // stands for all
+      require_shape(i, terms_ndim_, terms_shape_);
+    }
+  }
+
+  /// Row-wise: one term per row along an axis.
+  void read_rows() {
+    const int ndim = scores().ndim();
+    if (ndim == 0) {
+      caller_.fail(PyExc_ValueError, name_of(0), "expected at least one dimension, got a number");
+    }
+    axis_ = read_axis(ndim);
+    classes_ = scores().shape()[axis_];
+    for (int d = 0; d < ndim; ++d) {
+      if (d != axis_) terms_shape_[terms_ndim_++] = scores().shape()[d];
+    }
+    if (classes_ == 0 && term_count() > 0) {
+      caller_.fail(PyExc_ValueError, name_of(0),
+                   "expected at least one class along axis " + std::to_string(axis_) + ", got " +
+                       "shape " + shape_text(scores().shape(), ndim));
+    }
+    for (std::size_t i = 1; i < loss_.arguments.size(); ++i) {
+      Array& array = by_role(loss_.roles[i]);
+      labelled_ = is_target(i) && array.ndim() == terms_ndim_;
+      if (!labelled_) {
+        require_shape(i, ndim, scores().shape());
+      } else {
+        if (!array.is_integer()) {
+          caller_.fail(PyExc_TypeError, name_of(i),
+                       "expected integers, as labels of shape " +
+                           shape_text(array.shape(), array.ndim()) + " are, got floats");
+        }
+        require_shape(i, terms_ndim_, terms_shape_);
+      }
+    }
+    read_ignore_index();
+    if (PyObject* class_weight = request_.options[2]; class_weight != Py_None) {
+      class_weight_ = as_doubles(caller_, "class_weight", class_weight, classes_);
+    }
+    if (labelled_ && term_count() > 0) check_labels();
+  }
+
+  int read_axis(int ndim) {
+    const py::object index =
+        py::reinterpret_steal<py::object>(PyNumber_Index(request_.options[0]));
+    if (!index) {
+      PyErr_Clear();
+      caller_.fail(PyExc_TypeError, "axis",
+                   "expected an integer, got " + repr(request_.options[0]));
+    }
+    const Py_ssize_t axis = PyNumber_AsSsize_t(index.ptr(), nullptr);
+    if (axis < -ndim || axis >= ndim) {
+      caller_.fail(PyExc_ValueError, "axis",
+                   "expected an axis of shape " + shape_text(scores().shape(), ndim) + ", got " +
+                       repr(request_.options[0]));
+    }
+    return static_cast<int>(axis < 0 ? axis + ndim : axis);
+  }
+
+  void read_ignore_index() {
+    PyObject* given = request_.options[1];
+    if (given == Py_None) return;
+    if (!labelled_) {
+      caller_.fail(PyExc_ValueError, "ignore_index",
+                   "expected None with probabilities as targets, got " + repr(given));
+    }
+    const py::object index = py::reinterpret_steal<py::object>(PyNumber_Index(given));
+    if (index) ignore_index_ = PyLong_AsLongLong(index.ptr());
+    if (!index || PyErr_Occurred()) {
+      PyErr_Clear();
+      caller_.fail(index ? PyExc_ValueError : PyExc_TypeError, "ignore_index",
+                   "expected None or an integer of 64 bits, got " + repr(given));
+    }
+    ignores_ = true;
+  }
+
+  void check_labels() {
+    const RowwiseCall call = rows_of_labels();
+    const npy_intp bad = find_bad_label(call);
+    if (bad < 0) return;
+    const Array& labels = arrays_[inputs_];
+    py::tuple index(terms_ndim_);
+    npy_intp rest = bad;
+    for (int d = terms_ndim_ - 1; d >= 0; --d) {
+      index[static_cast<std::size_t>(d)] = py::int_(rest % terms_shape_[d]);
+      rest /= terms_shape_[d];
+    }
+    const py::object label = labels.owner[index];
+    std::string position = py::str(terms_ndim_ == 1 ? py::object(index[0]) : py::object(index));
+    caller_.fail(PyExc_IndexError, name_of(label_position()),
+                 "expected labels in [0, " + std::to_string(classes_) + ")" +
+                     (ignores_ ? " or " + std::to_string(ignore_index_) : "") + ", got " +
+                     std::string(py::str(label)) + " at index " + position);
+  }
+
+  std::size_t label_position() const {
+    for (std::size_t i = 0; i < loss_.roles.size(); ++i) {
+      if (loss_.roles[i] == inputs_) return i;
+    }
+    return 0;
+  }
+
+  void read_weight() {
+    if (request_.weight == Py_None) return;
+    weight_ = as_array(caller_, "weight", request_.weight);
+    bool fits = weight_.ndim() <= terms_ndim_;
+    for (int d = 1; fits && d <= weight_.ndim(); ++d) {
+      const npy_intp own = weight_.shape()[weight_.ndim() - d];
+      fits = own == 1 || own == terms_shape_[terms_ndim_ - d];
+    }
+    if (!fits) {
+      caller_.fail(PyExc_ValueError, "weight",
+                   "expected a shape that broadcasts to " + shape_text(terms_shape_, terms_ndim_) +
+                       ", got " + shape_text(weight_.shape(), weight_.ndim()));
+    }
+  }
+
+  void read_parameters() {
+    for (std::size_t k = 0; k < loss_.parameters.size(); ++k) {
+      const Parameter& parameter = loss_.parameters[k];
+      PyObject* given = request_.parameters[k];
+      const bool may_vary = loss_.family == Family::pointwise && !parameter.domain.is_flag;
+      if (!may_vary || is_scalar(given)) {
+        numbers_[k] = as_number(caller_, parameter.name, parameter.domain, given, single_);
+        continue;
+      }
+      const npy_intp length = terms_ndim_ > 0 ? terms_shape_[terms_ndim_ - 1] : 0;
+      varying_[k] = as_doubles(caller_, parameter.name, given, length);
+      const auto* numbers = static_cast<const double*>(PyArray_DATA(varying_[k].get()));
+      for (npy_intp i = 0; i < length; ++i) {
+        as_number(caller_, parameter.name, parameter.domain,
+                  py::float_(numbers[i]).ptr(), single_);
+      }
+    }
+  }
+
+  void read_reduction() {
+    PyObject* given = request_.reduction;
+    const auto is = [&](const char* word) {
+      return PyUnicode_Check(given) && PyUnicode_CompareWithASCIIString(given, word) == 0;
+    };
+    if (is("mean")) {
+      reduction_ = Reduction::mean;
+    } else if (is("sum")) {
+      reduction_ = Reduction::sum;
+    } else if (is("none")) {
+      reduction_ = Reduction::none;
+    } else {
+      caller_.fail(PyUnicode_Check(given) ? PyExc_ValueError : PyExc_TypeError, "reduction",
+                   "expected 'mean', 'sum' or 'none', got " + repr(given));
+    }
+    if (request_.normalizer == Py_None) return;
+    static const Domain positive{"a finite number > 0",
+                                 0,
+                                 std::numeric_limits<double>::infinity(),
+                                 false,
+                                 false,
+                                 false,
+                                 std::nan("")};
+    if (reduction_ != Reduction::mean) {
+      caller_.fail(PyExc_ValueError, "normalizer",
+                   "expected None unless reduction is 'mean', got " + repr(request_.normalizer));
+    }
+    normalizer_ = as_number(caller_, "normalizer", positive, request_.normalizer, false);
+  }
+
+  // ---- outputs ----------------------------------------------------------------------------------
+
+  bool stores_value() const {
+    return (wanted_ & kValue) != 0 && reduction_ == Reduction::none;
+  }
+
+  /// Reads `out`, which has the structure of the result.
+  void read_out() {
+    if (request_.out == Py_None) return;
+    int parts = 0;
+    for (const unsigned part : {kValue, kGrad, kHess}) parts += (wanted_ & part) != 0;
+    if (parts == 1) {
+      read_part(wanted_, "out", request_.out);
+    } else {
+      int at = 0;
+      require_tuple("out", request_.out, parts);
+      for (const unsigned part : {kValue, kGrad, kHess}) {
+        if ((wanted_ & part) == 0) continue;
+        read_part(part, "out[" + std::to_string(at) + "]", PyTuple_GET_ITEM(request_.out, at));
+        ++at;
+      }
+    }
+    refuse_overlapping_outputs();
+  }
+
+  void require_tuple(const std::string& name, PyObject* object, Py_ssize_t length) {
+    if (PyTuple_Check(object) && PyTuple_GET_SIZE(object) == length) return;
+    caller_.fail(PyTuple_Check(object) ? PyExc_ValueError : PyExc_TypeError, name,
+                 "expected None or a tuple of " + std::to_string(length) +
+                     " as the result is, got " +
+                     (PyTuple_Check(object)
+                          ? "one of " + std::to_string(PyTuple_GET_SIZE(object))
+                          : std::string(Py_TYPE(object)->tp_name)));
+  }
+
+  void read_part(unsigned part, const std::string& name, PyObject* object) {
+    if (object == Py_None) return;
+    if (part == kValue) {
+      if (!stores_value()) {
+        caller_.fail(PyExc_TypeError, name,
+                     "expected None for a reduced value, which is a number, got " +
+                         std::string(Py_TYPE(object)->tp_name));
+      }
+      read_slot(value_, name, object, terms_ndim_, terms_shape_);
+      return;
+    }
+    Slot* slots = part == kGrad ? grad_ : hess_;
+    if (inputs_ == 1) {
+      read_slot(slots[0], name, object, scores().ndim(), scores().shape());
+      return;
+    }
+    require_tuple(name, object, inputs_);
+    for (int k = 0; k < inputs_; ++k) {
+      read_slot(slots[k], name + "[" + std::to_string(k) + "]", PyTuple_GET_ITEM(object, k),
+                scores().ndim(), scores().shape());
+    }
+  }
+
+  void read_slot(Slot& slot, const std::string& name, PyObject* object, int ndim,
+                 const npy_intp* shape) {
+    if (object == Py_None) return;
+    slot.array = as_output(caller_, name, object, ndim, shape);
+    slot.was_given = true;
+  }
+
+  template <class F>
+  void for_each_slot(F f) {
+    f(value_);
+    for (int k = 0; k < inputs_; ++k) f(grad_[k]);
+    for (int k = 0; k < inputs_; ++k) f(hess_[k]);
+  }
+
+  void refuse_overlapping_outputs() {
+    for_each_slot([&](Slot& a) {
+      if (!a.was_given) return;
+      for_each_slot([&](Slot& b) {
+        if (&b <= &a || !b.was_given || !may_overlap(a.array, b.array)) return;
+        const py::object shares = py::module_::import("numpy").attr("shares_memory");
+        if (!shares(a.array.owner, b.array.owner).cast<bool>()) return;
+        caller_.fail(PyExc_ValueError, "out", "expected arrays that do not share memory");
+      });
+    });
+  }
+
+  /// An input that an output overlaps is copied first, unless the two are the same elements:
+  /// a term is read as a whole before its results are written.
+  void separate_inputs_from_outputs() {
+    const auto separate = [&](Array& input, bool may_be_same) {
+      if (!input.given()) return;
+      for_each_slot([&](Slot& slot) {
+        if (!slot.was_given || !may_overlap(slot.array, input)) return;
+        if (may_be_same && is_same(slot.array, input)) return;
+        PyObject* copy = PyArray_NewCopy(input.get(), NPY_KEEPORDER);
+        if (copy == nullptr) throw py::error_already_set();
+        input.owner = py::reinterpret_steal<py::object>(copy);
+      });
+    };
+    for (Array& array : arrays_) separate(array, true);
+    separate(weight_, loss_.family == Family::pointwise);
+  }
+
+  void allocate(Slot& slot, const Array* prototype, NPY_TYPES type) {
+    if (slot.was_given) return;
+    PyArray_Descr* dtype = PyArray_DescrFromType(type);
+    PyObject* array =
+        prototype != nullptr
+            ? PyArray_NewLikeArray(prototype->get(), NPY_KEEPORDER, dtype, 0)
+            : PyArray_SimpleNewFromDescr(terms_ndim_, terms_shape_, dtype);
+    if (array == nullptr) throw py::error_already_set();
+    slot.array.owner = py::reinterpret_steal<py::object>(array);
+    slot.array.storage = type == NPY_FLOAT ? Storage::float32 : Storage::float64;
+  }
+
+  // ---- computing --------------------------------------------------------------------------------
+
+  /// The denominator of the mean.
+  template <class T>
+  double weight_sum() {
+    const npy_intp count = term_count();
+    if (loss_.family == Family::rowwise) {
+      if (count == 0) return 0;
+      if (labelled_ && !ignores_ && !weight_.given() && !class_weight_.given()) {
+        return static_cast<double>(count);
+      }
+      RowwiseCall call = labelled_ ? rows_of_labels() : rows_of_targets();
+      const Sequence weight = weight_sequence();
+      if (weight_.given()) call.weight = &weight;
+      if (class_weight_.given()) {
+        call.class_weight = static_cast<const double*>(PyArray_DATA(class_weight_.get()));
+      }
+      return fastloss::weight_sum<T>(call);
+    }
+    if (!weight_.given()) return static_cast<double>(count);
+    const npy_intp own = weight_.size();
+    if (own == 0 || count == 0) return 0;
+    const Sequence sequence =
+        sequence_of(weight_, Walk::logical(weight_.ndim(), weight_.shape()));
+    return sum_of<T>(active_level(), sequence, own) * static_cast<double>(count / own);
+  }
+
+  Walk row_walk() const { return Walk::with_last(scores().ndim(), scores().shape(), axis_); }
+  Sequence weight_sequence() const {
+    return weight_.given() ? sequence_of(weight_, Walk::logical(terms_ndim_, terms_shape_))
+                           : Sequence();
+  }
+
+  RowwiseCall rows_of_targets() {
+    RowwiseCall call;
+    const Level& level = active_level();
+    call.loss = &level.rowwise->losses[loss_.index];
+    call.level = &level;
+    call.rows = term_count();
+    call.classes = classes_;
+    const Walk walk = row_walk();
+    for (int k = inputs_; k < inputs_ + loss_.signature.targets; ++k) {
+      call.arguments[k] = sequence_of(arrays_[k], walk, true);
+    }
+    return call;
+  }
+
+  RowwiseCall rows_of_labels() {
+    RowwiseCall call;
+    const Level& level = active_level();
+    call.loss = &level.rowwise->losses[loss_.index];
+    call.level = &level;
+    call.rows = term_count();
+    call.classes = classes_;
+    labels_ = sequence_of(arrays_[inputs_], Walk::logical(terms_ndim_, terms_shape_));
+    call.labels = &labels_;
+    call.ignore_index = ignores_ ? &ignore_index_ : nullptr;
+    return call;
+  }
+
+  template <class T>
+  PyObject* compute() {
+    double denominator = 1;
+    if (reduction_ == Reduction::mean) {
+      denominator = normalizer_ > 0 ? normalizer_ : weight_sum<T>();
+    }
+    const bool nothing_to_average = denominator == 0;
+    if (nothing_to_average && (wanted_ & kValue) != 0 &&
+        PyErr_WarnEx(PyExc_RuntimeWarning, "Mean of empty slice", 2) < 0) {
+      throw py::error_already_set();
+    }
+    constexpr NPY_TYPES type = sizeof(T) == sizeof(float) ? NPY_FLOAT : NPY_DOUBLE;
+    const bool pointwise = loss_.family == Family::pointwise;
+    if (stores_value()) allocate(value_, pointwise ? &scores() : nullptr, type);
+    for (int k = 0; k < inputs_; ++k) {
+      if (wanted_ & kGrad) allocate(grad_[k], &arrays_[k], type);
+      if (wanted_ & kHess) allocate(hess_[k], &arrays_[k], type);
+    }
+    double sum = 0;
+    if (nothing_to_average) {
+      fill_with_zeros();
+    } else if (scores().size() > 0) {
+      const double scale = 1 / denominator;
+      const bool release = scores().size() >= kReleaseGil;
+      PyThreadState* state = release ? PyEval_SaveThread() : nullptr;
+      try {
+        sum = pointwise ? evaluate_terms<T>(scale) : evaluate_rows<T>(scale);
+      } catch (...) {
+        if (state != nullptr) PyEval_RestoreThread(state);
+        throw;
+      }
+      if (state != nullptr) PyEval_RestoreThread(state);
+    }
+    return result(nothing_to_average ? std::nan("") : sum / denominator);
+  }
+
+  void fill_with_zeros() {
+    for_each_slot([](Slot& slot) {
+      if (!slot.array.given()) return;
+      const py::object zero = py::int_(0);
+      if (PyArray_CopyObject(slot.array.get(), zero.ptr()) < 0) throw py::error_already_set();
+    });
+  }
+
+  /// The sequences of the outputs; a call points to them.
+  struct Outputs {
+    Sequence value, grad[kMaxInputs], hess[kMaxInputs];
+  };
+  template <class Call>
+  void bind_outputs(Call& call, Outputs& outputs, const Walk& terms, const Walk& elements,
+                    bool rows) {
+    if (stores_value()) {
+      outputs.value = sequence_of(value_.array, terms);
+      call.value = &outputs.value;
+    }
+    for (int k = 0; k < inputs_; ++k) {
+      if (wanted_ & kGrad) {
+        outputs.grad[k] = sequence_of(grad_[k].array, elements, rows);
+        call.grad[k] = &outputs.grad[k];
+      }
+      if (wanted_ & kHess) {
+        outputs.hess[k] = sequence_of(hess_[k].array, elements, rows);
+        call.hess[k] = &outputs.hess[k];
+      }
+    }
+  }
+
+  template <class T>
+  double evaluate_terms(double scale) {
+    const Level& level = active_level();
+    PointwiseCall call;
+    call.loss = &level.pointwise->losses[loss_.index];
+    call.level = &level;
+    call.call = method_;
+    call.count = term_count();
+    call.scale = scale;
+    // Terms are summed in C order whatever the layout; where nothing is summed, the order in
+    // which they lie in memory is the faster one.
+    const bool summed = (wanted_ & kValue) != 0 && reduction_ != Reduction::none;
+    const Walk walk =
+        summed ? Walk::logical(terms_ndim_, terms_shape_) : Walk::memory(scores());
+    for (int k = 0; k < inputs_ + loss_.signature.targets; ++k) {
+      call.arguments[k] = sequence_of(arrays_[k], walk);
+    }
+    Sequence weight;
+    if (weight_.given()) {
+      weight = sequence_of(weight_, walk);
+      call.weight = &weight;
+    }
+    Sequence varying[kMaxParameters];
+    for (std::size_t k = 0; k < loss_.parameters.size(); ++k) {
+      call.parameters[k] = numbers_[k];
+      if (varying_[k].given()) {
+        varying[k] = sequence_of(varying_[k], walk);
+        call.varying[k] = &varying[k];
+      }
+    }
+    Outputs outputs;
+    bind_outputs(call, outputs, walk, walk, false);
+    return fastloss::run<T>(call);
+  }
+
+  template <class T>
+  double evaluate_rows(double scale) {
+    RowwiseCall call = labelled_ ? rows_of_labels() : rows_of_targets();
+    call.call = method_;
+    call.scale = scale;
+    const Walk walk = row_walk();
+    for (int k = 0; k < inputs_; ++k) call.arguments[k] = sequence_of(arrays_[k], walk, true);
+    const Sequence weight = weight_sequence();
+    if (weight_.given()) call.weight = &weight;
+    if (class_weight_.given()) {
+      call.class_weight = static_cast<const double*>(PyArray_DATA(class_weight_.get()));
+    }
+    std::copy_n(numbers_, loss_.parameters.size(), call.parameters);
+    Outputs outputs;
+    bind_outputs(call, outputs, Walk::logical(terms_ndim_, terms_shape_), walk, true);
+    return fastloss::run<T>(call);
+  }
+
+  // ---- the result -------------------------------------------------------------------------------
+
+  /// As ufuncs do: an array that was given, a new array, or a scalar in place of a new 0-d array.
+  static PyObject* release(Slot& slot) {
+    PyObject* array = slot.array.owner.release().ptr();
+    return slot.was_given ? array : PyArray_Return(reinterpret_cast<PyArrayObject*>(array));
+  }
+
+  PyObject* release(Slot (&slots)[kMaxInputs]) {
+    if (inputs_ == 1) return release(slots[0]);
+    PyObject* tuple = PyTuple_New(inputs_);
+    if (tuple == nullptr) throw py::error_already_set();
+    for (int k = 0; k < inputs_; ++k) PyTuple_SET_ITEM(tuple, k, release(slots[k]));
+    return tuple;
+  }
+
+  PyObject* result(double reduced) {
+    PyObject* parts[3];
+    int count = 0;
+    if (wanted_ & kValue) {
+      parts[count++] = stores_value() ? release(value_) : PyFloat_FromDouble(reduced);
+    }
+    if (wanted_ & kGrad) parts[count++] = release(grad_);
+    if (wanted_ & kHess) parts[count++] = release(hess_);
+    if (count == 1) return parts[0];
+    PyObject* tuple = PyTuple_New(count);
+    if (tuple == nullptr) throw py::error_already_set();
+    for (int i = 0; i < count; ++i) PyTuple_SET_ITEM(tuple, i, parts[i]);
+    return tuple;
+  }
+
+  const Loss& loss_;
+  const int method_;
+  const unsigned wanted_;
+  const int inputs_;
+  const Caller caller_;
+  const Request& request_;
+
+  Array arrays_[kMaxArguments];  // by role: inputs, then targets
+  bool single_ = false;          // the arithmetic type is float32
+  int terms_ndim_ = 0;
+  npy_intp terms_shape_[kMaxDimensions];
+
+  int axis_ = 0;
+  npy_intp classes_ = 0;
+  bool labelled_ = false;
+  Sequence labels_;
+  bool ignores_ = false;
+  std::int64_t ignore_index_ = 0;
+  Array class_weight_;
+
+  Array weight_;
+  double numbers_[kMaxParameters];
+  Array varying_[kMaxParameters];
+  Reduction reduction_ = Reduction::mean;
+  double normalizer_ = 0;
+
+  Slot value_, grad_[kMaxInputs], hess_[kMaxInputs];
+};
+
+}  // namespace
+
+PyObject* evaluate(PyObject*, PyObject* const* arguments, Py_ssize_t count) {
+  try {
+    if (count < 6) throw std::invalid_argument("evaluate: too few arguments");
+    const Loss& loss = registered_loss(PyLong_AsLong(arguments[0]));
+    const long method = PyLong_AsLong(arguments[1]);
+    const std::size_t options = loss.family == Family::rowwise ? 3 : 0;
+    const std::size_t expected = 6 + loss.arguments.size() + loss.parameters.size() + options;
+    if (static_cast<std::size_t>(count) != expected || method < 0 ||
+        method >= static_cast<long>(std::size(kMethods))) {
+      throw std::invalid_argument(loss.name + ": evaluate takes " + std::to_string(expected) +
+                                  " arguments");
+    }
+    PyObject* const* first = arguments + 6;
+    const Request request{arguments[2],
+                          arguments[3],
+                          arguments[4],
+                          arguments[5],
+                          first,
+                          first + loss.arguments.size(),
+                          first + loss.arguments.size() + loss.parameters.size()};
+    return Evaluation(loss, static_cast<int>(method), request).run();
+  } catch (py::error_already_set& error) {
+    error.restore();
+  } catch (const std::bad_alloc&) {
+    PyErr_NoMemory();
+  } catch (const std::exception& error) {
+    PyErr_SetString(PyExc_ValueError, error.what());
+  }
+  return nullptr;
+}
+
+}  // namespace fastloss

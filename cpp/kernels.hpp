@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What passes between the drivers and the kernels: plain data, the same for every CPU level.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace fastloss {
+
+using std::ptrdiff_t;
+
+constexpr int kMaxInputs = 4;      // differentiable inputs of one loss
+constexpr int kMaxArguments = 8;   // its inputs and targets together
+constexpr int kMaxParameters = 8;  // its own parameters
+
+/// A sum in two doubles: the rounded sum, and what the roundings lost.
+struct Sum {
+  double high = 0;
+  double low = 0;
+};
+
+/// What a call wants of each term. The five calls of a loss are five of these sets.
+enum Wanted : unsigned { kValue = 1, kGrad = 2, kHess = 4 };
+constexpr unsigned kCalls[] = {kValue, kGrad, kValue | kGrad, kGrad | kHess,
+                               kValue | kGrad | kHess};
+constexpr int kCallCount = 5;
+
+struct Signature {
+  const char* name;
+  int inputs;
+  int targets;
+  int parameters;
+};
+
+// ---- pointwise: one term per element ------------------------------------------------------------
+
+/// A block of consecutive terms; every array is contiguous and of the arithmetic type.
+template <class T>
+struct PointwiseTask {
+  ptrdiff_t count;
+  const T* arguments[kMaxArguments];    // inputs, then targets
+  const T* weight;                      // null: every weight is 1
+  const T* parameters[kMaxParameters];  // one number each or, if they vary, one per term
+  T scale;                              // grad and hess are multiplied by it
+  T* value;                             // null: the values are summed instead
+  T* grad[kMaxInputs];                  // null in a varying kernel: not wanted
+  T* hess[kMaxInputs];
+};
+
+/// Returns the sum of the weighted values where they are summed.
+template <class T>
+using PointwiseKernel = Sum (*)(const PointwiseTask<T>&);
+
+template <class T>
+struct PointwiseKernels {
+  PointwiseKernel<T> plain[kCallCount];
+  PointwiseKernel<T> weighted[kCallCount];
+  PointwiseKernel<T> varying;  // parameters that vary from term to term; computes everything
+};
+
+struct PointwiseLoss {
+  Signature signature;
+  PointwiseKernels<float> float_kernels;
+  PointwiseKernels<double> double_kernels;
+};
+
+// ---- row-wise: one term per row of scores -------------------------------------------------------
+
+/// Labels of rows that are ignored: no value, no gradient, never read.
+constexpr std::int64_t kIgnored = -1;
+
+/// Some rows; each row is contiguous and of the arithmetic type. A row whose weight is 0 or whose
+/// label is kIgnored is not read: it gets zeros.
+template <class T>
+struct RowwiseTask {
+  ptrdiff_t rows;
+  ptrdiff_t classes;
+  const T* const* arguments[kMaxArguments];  // the rows of each input, then of each row target
+  const std::int64_t* labels;                // null: the target is a row
+  const T* weight;                           // one per row; null: every weight is 1
+  const T* class_weight;                     // one per class; null: every one is 1
+  double class_weight_sum;
+  const T* parameters;
+  double scale;                // grad and hess are multiplied by it
+  T* value;                    // one per row
+  T* const* grad[kMaxInputs];  // rows, like the arguments
+  T* const* hess[kMaxInputs];
+  T* scratch;  // `classes` numbers
+};
+
+template <class T>
+using RowwiseKernel = void (*)(const RowwiseTask<T>&);
+
+struct RowwiseLoss {
+  Signature signature;
+  RowwiseKernel<float> float_kernels[kCallCount];
+  RowwiseKernel<double> double_kernels[kCallCount];
+};
+
+// ---- sums, for the denominators of means ----------------------------------------------------------
+
+/// Σ values·weights, or Σ values where weights is null.
+struct SumKernels {
+  Sum (*float_sum)(const float* values, const float* weights, ptrdiff_t count);
+  Sum (*double_sum)(const double* values, const double* weights, ptrdiff_t count);
+};
+
+// ---- the entry tables: all that a kernel file exports ---------------------------------------------
+
+struct PointwiseTable {
+  const PointwiseLoss* losses;
+  int count;
+};
+struct RowwiseTable {
+  const RowwiseLoss* losses;
+  int count;
+};
+
+#define FASTLOSS_DECLARE_LEVEL(level)          \
+  namespace level {                            \
+  extern const PointwiseTable pointwise_table; \
+  extern const RowwiseTable rowwise_table;     \
+  extern const SumKernels sum_kernels;         \
+  }
+FASTLOSS_DECLARE_LEVEL(baseline)
+FASTLOSS_DECLARE_LEVEL(avx2)
+FASTLOSS_DECLARE_LEVEL(avx512)
+FASTLOSS_DECLARE_LEVEL(neon)
+#undef FASTLOSS_DECLARE_LEVEL
+
+}  // namespace fastloss

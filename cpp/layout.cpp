@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "layout.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstdlib>
+#include <cstring>
+#include <type_traits>
+
+namespace fastloss {
+namespace {
+
+template <class Stored, bool swapped>
+Stored load(const char* address) {
+  std::array<char, sizeof(Stored)> bytes;
+  std::memcpy(bytes.data(), address, sizeof(Stored));
+  if constexpr (swapped) std::reverse(bytes.begin(), bytes.end());
+  return std::bit_cast<Stored>(bytes);
+}
+
+template <class Stored, bool swapped>
+void store(char* address, Stored x) {
+  auto bytes = std::bit_cast<std::array<char, sizeof(Stored)>>(x);
+  if constexpr (swapped) std::reverse(bytes.begin(), bytes.end());
+  std::memcpy(address, bytes.data(), sizeof(Stored));
+}
+
+struct Boolean {
+  unsigned char byte;
+  template <class To>
+  explicit operator To() const {
+    return static_cast<To>(byte != 0);
+  }
+};
+
+/// A strided matrix of stored numbers against a contiguous one of numbers.
+struct Matrix {
+  ptrdiff_t rows, columns;
+  ptrdiff_t row_stride, column_stride;  // bytes
+
+  /// copy(byte offset, index), along whichever dimension lies closer in memory.
+  template <class Copy>
+  void for_each(Copy copy) const {
+    if (rows > 1 && std::abs(row_stride) < std::abs(column_stride)) {
+      for (ptrdiff_t j = 0; j < columns; ++j) {
+        for (ptrdiff_t i = 0; i < rows; ++i) {
+          copy(i * row_stride + j * column_stride, i * columns + j);
+        }
+      }
+    } else {
+      for (ptrdiff_t i = 0; i < rows; ++i) {
+        for (ptrdiff_t j = 0; j < columns; ++j) {
+          copy(i * row_stride + j * column_stride, i * columns + j);
+        }
+      }
+    }
+  }
+};
+
+template <class Stored, bool swapped, class To>
+void gather_matrix(const char* from, const Matrix& matrix, To* to) {
+  matrix.for_each([&](ptrdiff_t offset, ptrdiff_t index) {
+    to[index] = static_cast<To>(load<Stored, swapped>(from + offset));
+  });
+}
+
+template <class From, class Stored, bool swapped>
+void scatter_matrix(const From* from, const Matrix& matrix, char* to) {
+  matrix.for_each([&](ptrdiff_t offset, ptrdiff_t index) {
+    store<Stored, swapped>(to + offset, static_cast<Stored>(from[index]));
+  });
+}
+
+/// Calls f with a value of the stored type and whether it is byte-swapped, as constants.
+template <class F>
+void with_storage(Storage storage, bool swapped, F f) {
+  const auto with = [&](auto zero) {
+    if (swapped) {
+      f(zero, std::true_type{});
+    } else {
+      f(zero, std::false_type{});
+    }
+  };
+  switch (storage) {
+    case Storage::boolean:
+      return with(Boolean{});
+    case Storage::int8:
+      return with(std::int8_t{});
+    case Storage::int16:
+      return with(std::int16_t{});
+    case Storage::int32:
+      return with(std::int32_t{});
+    case Storage::int64:
+      return with(std::int64_t{});
+    case Storage::uint8:
+      return with(std::uint8_t{});
+    case Storage::uint16:
+      return with(std::uint16_t{});
+    case Storage::uint32:
+      return with(std::uint32_t{});
+    case Storage::uint64:
+      return with(std::uint64_t{});
+    case Storage::float32:
+      return with(float{});
+    case Storage::float64:
+      return with(double{});
+  }
+}
+
+}  // namespace
+
+void Sequence::append(ptrdiff_t length, ptrdiff_t stride, bool may_merge) {
+  if (may_merge) {
+    if (length == 1) return;
+    if (dimensions_ > 0 && strides_[dimensions_ - 1] == length * stride) {
+      lengths_[dimensions_ - 1] *= length;
+      strides_[dimensions_ - 1] = stride;
+      return;
+    }
+  }
+  lengths_[dimensions_] = length;
+  strides_[dimensions_] = stride;
+  ++dimensions_;
+}
+
+/// copy(address, matrix, position of its first element in the range) for maximal matrices.
+template <class Copy>
+void Sequence::for_each_run(ptrdiff_t start, ptrdiff_t count, Copy copy) const {
+  if (count == 0) return;
+  if (dimensions_ == 0) return copy(data_, Matrix{1, 1, 0, 0}, ptrdiff_t{0});
+  ptrdiff_t index[kMaxDimensions];
+  char* address = data_;
+  for (int d = dimensions_ - 1; d >= 0; --d) {
+    index[d] = start % lengths_[d];
+    start /= lengths_[d];
+    address += index[d] * strides_[d];
+  }
+  const int last = dimensions_ - 1;
+  const ptrdiff_t length = lengths_[last], stride = strides_[last];
+  for (ptrdiff_t done = 0; done < count;) {
+    const ptrdiff_t left = count - done;
+    ptrdiff_t steps;  // along the last dimension but one
+    if (last > 0 && index[last] == 0 && left >= length) {
+      steps = std::min(left / length, lengths_[last - 1] - index[last - 1]);
+      copy(address, Matrix{steps, length, strides_[last - 1], stride}, done);
+      done += steps * length;
+    } else {
+      const ptrdiff_t columns = std::min(left, length - index[last]);
+      copy(address, Matrix{1, columns, 0, stride}, done);
+      done += columns;
+      address -= index[last] * stride;
+      index[last] = 0;
+      steps = 1;
+    }
+    if (done == count) return;
+    index[last - 1] += steps;
+    address += steps * strides_[last - 1];
+    for (int d = last - 1; d > 0 && index[d] == lengths_[d]; --d) {
+      index[d] = 0;
+      address += strides_[d - 1] - lengths_[d] * strides_[d];
+      ++index[d - 1];
+    }
+  }
+}
+
+template <class To>
+void Sequence::gather(ptrdiff_t start, ptrdiff_t count, To* to) const {
+  with_storage(storage_, swapped_, [&](auto zero, auto swapped) {
+    for_each_run(start, count, [&](const char* from, const Matrix& matrix, ptrdiff_t position) {
+      gather_matrix<decltype(zero), swapped.value>(from, matrix, to + position);
+    });
+  });
+}
+
+template <class From>
+void Sequence::scatter(const From* from, ptrdiff_t start, ptrdiff_t count) const {
+  with_storage(storage_, swapped_, [&](auto zero, auto swapped) {
+    if constexpr (std::is_floating_point_v<decltype(zero)>) {
+      for_each_run(start, count, [&](char* to, const Matrix& matrix, ptrdiff_t position) {
+        scatter_matrix<From, decltype(zero), swapped.value>(from + position, matrix, to);
+      });
+    }
+  });
+}
+
+template void Sequence::gather(ptrdiff_t, ptrdiff_t, float*) const;
+template void Sequence::gather(ptrdiff_t, ptrdiff_t, double*) const;
+template void Sequence::gather(ptrdiff_t, ptrdiff_t, std::int64_t*) const;
+template void Sequence::scatter(const float*, ptrdiff_t, ptrdiff_t) const;
+template void Sequence::scatter(const double*, ptrdiff_t, ptrdiff_t) const;
+
+}  // namespace fastloss

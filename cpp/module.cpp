@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The extension module fastloss._core.
+#define FASTLOSS_IMPORTS_NUMPY
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include "arguments.hpp"
+#include "dispatch.hpp"
+#include "evaluate.hpp"
+#include "registry.hpp"
+#include "threads.hpp"
+
+namespace fastloss {
+namespace {
+
+// Registered by hand: pybind11's own functions cost more than a small call may.
+PyMethodDef evaluate_definition = {
+    "evaluate", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(&evaluate)),
+    METH_FASTCALL,
+    "evaluate($module, loss, method, weight, reduction, normalizer, out, /, *rest)\n--\n\n"
+    "Evaluate one method of one loss."};
+
+Family family_of(const std::string& name) {
+  if (name == "pointwise") return Family::pointwise;
+  if (name == "rowwise") return Family::rowwise;
+  throw py::value_error("no family is called '" + name + "'");
+}
+
+const char* compiler() {
+#if defined(__clang__)
+  return "Clang " __clang_version__;
+#else
+  return "GCC " __VERSION__;
+#endif
+}
+
+}  // namespace
+}  // namespace fastloss
+
+PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
+  using namespace fastloss;
+  m.doc() = "Kernels, drivers and argument checks of fastloss.";
+  if (_import_array() < 0) throw py::error_already_set();
+  watch_forks();
+
+  m.attr("version") = FASTLOSS_VERSION;
+  m.attr("compiler") = compiler();
+
+  py::object evaluate_function = py::reinterpret_steal<py::object>(
+      PyCFunction_NewEx(&evaluate_definition, nullptr, py::str("fastloss._core").release().ptr()));
+  m.add_object("evaluate", evaluate_function);
+
+  using ParameterTuple =
+      std::tuple<std::string, std::string, double, double, bool, bool, bool, double>;
+  m.def(
+      "register_loss",
+      [](const std::string& family, std::string name, std::vector<std::string> arguments,
+         const std::vector<std::string>& targets, const std::vector<ParameterTuple>& parameters) {
+        std::vector<Parameter> list;
+        for (const auto& [parameter, description, low, high, includes_low, includes_high, is_flag,
+                          when_none] : parameters) {
+          list.push_back({parameter,
+                          {description, low, high, includes_low, includes_high, is_flag,
+                           when_none}});
+        }
+        return register_loss(family_of(family), std::move(name), std::move(arguments), targets,
+                             std::move(list));
+      },
+      py::arg("family"), py::arg("name"), py::arg("arguments"), py::arg("targets"),
+      py::arg("parameters"));
+  m.def(
+      "kernel_signatures",
+      [](const std::string& family) {
+        std::vector<std::tuple<std::string, int, int, int>> all;
+        for (const Signature& s : kernel_signatures(family_of(family))) {
+          all.emplace_back(s.name, s.inputs, s.targets, s.parameters);
+        }
+        return all;
+      },
+      py::arg("family"));
+
+  m.def("isa_levels", [] {
+    std::vector<std::pair<std::string, bool>> all;
+    for (const Level& level : levels()) all.emplace_back(level.name, level.runs_here());
+    return all;
+  });
+  m.def("isa", [] { return std::string(active_level().name); });
+  m.def("activate_isa", &activate_level, py::arg("name"));
+
+  m.def("set_process_threads", &set_process_threads, py::arg("n"));
+  m.def("set_local_threads", &set_local_threads, py::arg("n"));
+  m.def("local_threads", &local_threads);
+  m.def("available_threads", &available_threads);
+  m.def("set_cpu_quota", &set_cpu_quota, py::arg("cpus"));
+}

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <type_traits>
+
+#include "blocks.hpp"
+
+namespace fastloss {
+namespace {
+
+// Terms that a kernel takes at once: its inputs and outputs stay in the first two caches.
+constexpr ptrdiff_t kBlock = 4096;
+
+template <class T>
+const PointwiseKernels<T>& kernels_of(const PointwiseLoss& loss) {
+  if constexpr (std::is_same_v<T, float>) {
+    return loss.float_kernels;
+  } else {
+    return loss.double_kernels;
+  }
+}
+
+/// One array of a call: where it is, or that it passes through a slice of scratch.
+template <class T>
+struct Stream {
+  const Sequence* sequence = nullptr;
+  T* contiguous = nullptr;
+  int slice = -1;
+};
+
+}  // namespace
+
+double total_of(Sum sum) {
+  // What rounding lost of an infinite sum is not a number.
+  return sum.high - sum.high == 0 ? sum.high + sum.low : sum.high;
+}
+
+template <class T>
+double sum_of(const Level& level, const Sequence& values, ptrdiff_t count) {
+  const auto sum = [&] {
+    if constexpr (std::is_same_v<T, float>) {
+      return level.sums->float_sum;
+    } else {
+      return level.sums->double_sum;
+    }
+  }();
+  const int threads = threads_for(static_cast<double>(count));
+  const T* contiguous = values.contiguous<T>();
+  const Scratch<T> scratch(threads, contiguous == nullptr, std::min(count, kBlock));
+  return total_of(
+      sum_over_blocks(count, kBlock, threads, [&](ptrdiff_t start, ptrdiff_t length, int thread) {
+        if (contiguous != nullptr) return sum(contiguous + start, nullptr, length);
+        T* packed = scratch.slice(thread, 0);
+        values.gather(start, length, packed);
+        return sum(packed, nullptr, length);
+      }));
+}
+
+template <class T>
+double run(const PointwiseCall& call) {
+  const Signature& signature = call.loss->signature;
+  const int inputs = signature.inputs;
+  const int argument_count = inputs + signature.targets;
+  const unsigned wanted = kCalls[call.call];
+
+  int slices = 0;
+  const auto stream = [&](const Sequence* sequence) {
+    Stream<T> s;
+    if (sequence == nullptr) return s;
+    s.sequence = sequence;
+    s.contiguous = sequence->contiguous<T>();
+    if (s.contiguous == nullptr || call.count == 1) s.slice = slices++;
+    return s;
+  };
+  Stream<T> arguments[kMaxArguments], grad[kMaxInputs], hess[kMaxInputs];
+  Stream<T> varying[kMaxParameters];
+  for (int k = 0; k < argument_count; ++k) arguments[k] = stream(&call.arguments[k]);
+  Stream<T> weight = stream(call.weight);
+  bool varies = false;
+  for (int k = 0; k < signature.parameters; ++k) varies |= call.varying[k] != nullptr;
+  for (int k = 0; varies && k < signature.parameters; ++k) {
+    varying[k] = call.varying[k] != nullptr ? stream(call.varying[k]) : Stream<T>{.slice = slices++};
+  }
+  const int unit_weight = varies && call.weight == nullptr ? slices++ : -1;
+  const Stream<T> value = stream(call.value);
+  for (int k = 0; k < inputs; ++k) {
+    if (wanted & kGrad) grad[k] = stream(call.grad[k]);
+    if (wanted & kHess) hess[k] = stream(call.hess[k]);
+  }
+
+  const PointwiseKernels<T>& kernels = kernels_of<T>(*call.loss);
+  const PointwiseKernel<T> kernel = varies                     ? kernels.varying
+                                    : call.weight != nullptr ? kernels.weighted[call.call]
+                                                             : kernels.plain[call.call];
+  T parameters[kMaxParameters];
+  for (int k = 0; k < signature.parameters; ++k) {
+    parameters[k] = static_cast<T>(call.parameters[k]);
+  }
+
+  const int threads = threads_for(static_cast<double>(call.count));
+  const ptrdiff_t length = std::min(call.count, kBlock);
+  const Scratch<T> scratch(threads, slices, length);
+
+  return total_of(sum_over_blocks(
+      call.count, kBlock, threads, [&](ptrdiff_t start, ptrdiff_t count, int thread) {
+        const auto in = [&](const Stream<T>& s) -> const T* {
+          if (s.sequence == nullptr) return nullptr;
+          if (s.slice < 0) return s.contiguous + start;
+          T* packed = scratch.slice(thread, s.slice);
+          s.sequence->gather(start, count, packed);
+          return packed;
+        };
+        const auto out = [&](const Stream<T>& s) -> T* {
+          if (s.sequence == nullptr) return nullptr;
+          return s.slice < 0 ? s.contiguous + start : scratch.slice(thread, s.slice);
+        };
+        const auto finish = [&](const Stream<T>& s) {
+          if (s.slice >= 0) s.sequence->scatter(scratch.slice(thread, s.slice), start, count);
+        };
+        const auto fill = [&](int slice, T x) -> const T* {
+          T* filled = scratch.slice(thread, slice);
+          std::fill_n(filled, count, x);
+          return filled;
+        };
+
+        PointwiseTask<T> task;
+        task.count = count;
+        task.scale = static_cast<T>(call.scale);
+        for (int k = 0; k < argument_count; ++k) task.arguments[k] = in(arguments[k]);
+        task.weight = unit_weight >= 0 ? fill(unit_weight, T(1)) : in(weight);
+        for (int k = 0; k < signature.parameters; ++k) {
+          task.parameters[k] = !varies                      ? &parameters[k]
+                               : varying[k].sequence != nullptr ? in(varying[k])
+                                                                : fill(varying[k].slice,
+                                                                       parameters[k]);
+        }
+        task.value = out(value);
+        for (int k = 0; k < inputs; ++k) {
+          task.grad[k] = out(grad[k]);
+          task.hess[k] = out(hess[k]);
+        }
+        const Sum sum = kernel(task);
+        finish(value);
+        for (int k = 0; k < inputs; ++k) {
+          finish(grad[k]);
+          finish(hess[k]);
+        }
+        return sum;
+      }));
+}
+
+template double sum_of<float>(const Level&, const Sequence&, ptrdiff_t);
+template double sum_of<double>(const Level&, const Sequence&, ptrdiff_t);
+template double run<float>(const PointwiseCall&);
+template double run<double>(const PointwiseCall&);
+
+}  // namespace fastloss

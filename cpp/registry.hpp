@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The losses as Python declared them: what their arguments are called and may be.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "drivers.hpp"
+
+namespace fastloss {
+
+enum class Family { pointwise, rowwise };
+
+/// The numbers that a parameter may be.
+struct Domain {
+  std::string description;  // what was expected, for messages
+  double low, high;
+  bool includes_low, includes_high;
+  bool is_flag;      // True or False
+  double when_none;  // what None stands for; NaN where None is not allowed
+
+  bool contains(double x) const {
+    return (includes_low ? x >= low : x > low) && (includes_high ? x <= high : x < high);
+  }
+};
+
+struct Parameter {
+  std::string name;
+  Domain domain;
+};
+
+struct Loss {
+  std::string name;
+  Family family;
+  int index;  // in the family's table, which has the same order on every level
+  Signature signature;
+  std::vector<std::string> arguments;  // in the order of the call
+  std::vector<int> roles;              // where the kernel has each: inputs first, then targets
+  std::vector<Parameter> parameters;
+};
+
+/// Adds a loss and returns its number. Throws std::invalid_argument if no kernel has this name or
+/// its kernel takes other numbers of arguments.
+int register_loss(Family family, std::string name, std::vector<std::string> arguments,
+                  const std::vector<std::string>& targets, std::vector<Parameter> parameters);
+
+const Loss& registered_loss(long number);
+
+/// The signatures of a family's kernels.
+std::vector<Signature> kernel_signatures(Family family);
+
+}  // namespace fastloss

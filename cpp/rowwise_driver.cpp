@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <cmath>
+#include <type_traits>
+
+#include "blocks.hpp"
+
+namespace fastloss {
+namespace {
+
+// Rows that a kernel takes at once: enough that gathering along another axis reads whole cache
+// lines, fewer where rows are so long that a thread would get too much at a time.
+constexpr ptrdiff_t kRows = 16;
+ptrdiff_t rows_at_once(ptrdiff_t classes) {
+  return std::clamp<ptrdiff_t>(262144 / classes, 1, kRows);
+}
+// Rows whose labels and weights are looked at together.
+constexpr ptrdiff_t kLabels = 2048;
+
+template <class T>
+RowwiseKernel<T> kernel_of(const RowwiseCall& call) {
+  if constexpr (std::is_same_v<T, float>) {
+    return call.loss->float_kernels[call.call];
+  } else {
+    return call.loss->double_kernels[call.call];
+  }
+}
+
+/// An array with a row per term: rows in place, or through a slice of kRows rows of scratch.
+template <class T>
+struct RowStream {
+  const Sequence* sequence = nullptr;
+  int slice = -1;
+};
+
+bool ignored(const RowwiseCall& call, std::int64_t label) {
+  return call.ignore_index != nullptr && label == *call.ignore_index;
+}
+
+}  // namespace
+
+template <class T>
+double run(const RowwiseCall& call) {
+  const Signature& signature = call.loss->signature;
+  const int inputs = signature.inputs;
+  const int argument_count = inputs + (call.labels == nullptr ? signature.targets : 0);
+  const unsigned wanted = kCalls[call.call];
+  const ptrdiff_t classes = call.classes;
+
+  int slices = 0;
+  const auto stream = [&](const Sequence* sequence) {
+    const bool in_place = sequence->has_contiguous_rows<T>();
+    return RowStream<T>{sequence, in_place ? -1 : slices++};
+  };
+  RowStream<T> arguments[kMaxArguments], grad[kMaxInputs], hess[kMaxInputs];
+  for (int k = 0; k < argument_count; ++k) arguments[k] = stream(&call.arguments[k]);
+  for (int k = 0; k < inputs; ++k) {
+    if (wanted & kGrad) grad[k] = stream(call.grad[k]);
+    if (wanted & kHess) hess[k] = stream(call.hess[k]);
+  }
+
+  const double work = static_cast<double>(call.rows) * static_cast<double>(classes + 32) * 4;
+  const int threads = threads_for(work);
+  const ptrdiff_t block = rows_at_once(classes);
+  const Scratch<T> packed(threads, slices, classes * block);
+  const Scratch<T> exponentials(threads, 1, classes);
+  const Scratch<T> class_weight(call.class_weight != nullptr, 1, classes);
+  double class_weight_sum = static_cast<double>(classes);
+  if (call.class_weight != nullptr) {
+    Sum sum;
+    T* rounded = class_weight.slice(0, 0);
+    for (ptrdiff_t k = 0; k < classes; ++k) {
+      rounded[k] = static_cast<T>(call.class_weight[k]);
+      accumulate(sum, {static_cast<double>(rounded[k]), 0});
+    }
+    class_weight_sum = total_of(sum);
+  }
+  T parameters[kMaxParameters];
+  for (int k = 0; k < signature.parameters; ++k) {
+    parameters[k] = static_cast<T>(call.parameters[k]);
+  }
+  const RowwiseKernel<T> kernel = kernel_of<T>(call);
+
+  return total_of(sum_over_blocks(
+      call.rows, block, threads, [&](ptrdiff_t start, ptrdiff_t count, int thread) {
+        T* rows[kMaxArguments + 2 * kMaxInputs][kRows];
+        const auto place = [&](const RowStream<T>& s, T** row) {
+          for (ptrdiff_t r = 0; r < count; ++r) {
+            row[r] = s.slice < 0 ? s.sequence->template row<T>(start + r)
+                                 : packed.slice(thread, s.slice) + r * classes;
+          }
+          return row;
+        };
+        const auto finish = [&](const RowStream<T>& s) {
+          if (s.slice < 0) return;
+          s.sequence->scatter(packed.slice(thread, s.slice), start * classes, count * classes);
+        };
+
+        RowwiseTask<T> task;
+        task.rows = count;
+        task.classes = classes;
+        int used = 0;
+        for (int k = 0; k < argument_count; ++k) {
+          task.arguments[k] = place(arguments[k], rows[used++]);
+          if (arguments[k].slice >= 0) {
+            arguments[k].sequence->gather(start * classes, count * classes,
+                                          packed.slice(thread, arguments[k].slice));
+          }
+        }
+        std::int64_t labels[kRows];
+        task.labels = nullptr;
+        if (call.labels != nullptr) {
+          call.labels->gather(start, count, labels);
+          for (ptrdiff_t r = 0; r < count; ++r) {
+            if (ignored(call, labels[r])) labels[r] = kIgnored;
+          }
+          task.labels = labels;
+        }
+        T weight[kRows];
+        task.weight = nullptr;
+        if (call.weight != nullptr) {
+          call.weight->gather(start, count, weight);
+          task.weight = weight;
+        }
+        task.class_weight = call.class_weight != nullptr ? class_weight.slice(0, 0) : nullptr;
+        task.class_weight_sum = class_weight_sum;
+        task.parameters = parameters;
+        task.scale = call.scale;
+        T value[kRows];
+        task.value = value;
+        for (int k = 0; k < inputs; ++k) {
+          if (wanted & kGrad) task.grad[k] = place(grad[k], rows[used++]);
+          if (wanted & kHess) task.hess[k] = place(hess[k], rows[used++]);
+        }
+        task.scratch = exponentials.slice(thread, 0);
+        kernel(task);
+        for (int k = 0; k < inputs; ++k) {
+          if (wanted & kGrad) finish(grad[k]);
+          if (wanted & kHess) finish(hess[k]);
+        }
+        Sum sum;
+        if (wanted & kValue) {
+          if (call.value != nullptr) {
+            call.value->scatter(value, start, count);
+          } else {
+            for (ptrdiff_t r = 0; r < count; ++r) {
+              accumulate(sum, {static_cast<double>(value[r]), 0});
+            }
+          }
+        }
+        return sum;
+      }));
+}
+
+ptrdiff_t find_bad_label(const RowwiseCall& call) {
+  std::int64_t labels[kLabels];
+  for (ptrdiff_t start = 0; start < call.rows; start += kLabels) {
+    const ptrdiff_t count = std::min(kLabels, call.rows - start);
+    call.labels->gather(start, count, labels);
+    for (ptrdiff_t r = 0; r < count; ++r) {
+      const bool inside = labels[r] >= 0 && labels[r] < call.classes;
+      if (!inside && !ignored(call, labels[r])) return start + r;
+    }
+  }
+  return -1;
+}
+
+template <class T>
+double weight_sum(const RowwiseCall& call) {
+  const auto dot = [&] {
+    if constexpr (std::is_same_v<T, float>) {
+      return call.level->sums->float_sum;
+    } else {
+      return call.level->sums->double_sum;
+    }
+  }();
+  const ptrdiff_t classes = call.classes;
+  const Sequence& target = call.arguments[call.loss->signature.inputs];
+  const bool labelled = call.labels != nullptr;
+  const bool in_place = labelled || target.has_contiguous_rows<T>();
+  const int threads =
+      threads_for(static_cast<double>(call.rows) * (labelled ? 4 : static_cast<double>(classes)));
+  const Scratch<T> packed(threads, !in_place, classes);
+  const Scratch<T> class_weight(call.class_weight != nullptr, 1, classes);
+  if (call.class_weight != nullptr) {
+    std::transform(call.class_weight, call.class_weight + classes, class_weight.slice(0, 0),
+                   [](double x) { return static_cast<T>(x); });
+  }
+  const T* weights = call.class_weight != nullptr ? class_weight.slice(0, 0) : nullptr;
+
+  return total_of(sum_over_blocks(
+      call.rows, kLabels, threads, [&](ptrdiff_t start, ptrdiff_t count, int thread) {
+        std::int64_t labels[kLabels];
+        T weight[kLabels];
+        if (labelled) call.labels->gather(start, count, labels);
+        if (call.weight != nullptr) call.weight->gather(start, count, weight);
+        Sum sum;
+        for (ptrdiff_t r = 0; r < count; ++r) {
+          if (labelled && ignored(call, labels[r])) continue;
+          const double w = call.weight != nullptr ? static_cast<double>(weight[r]) : 1;
+          if (w == 0) continue;
+          double mass = 1;
+          if (labelled) {
+            if (weights != nullptr) mass = static_cast<double>(weights[labels[r]]);
+          } else {
+            const T* row;
+            if (in_place) {
+              row = target.row<T>(start + r);
+            } else {
+              target.gather((start + r) * classes, classes, packed.slice(thread, 0));
+              row = packed.slice(thread, 0);
+            }
+            mass = total_of(dot(row, weights, classes));
+          }
+          accumulate(sum, {w * mass, 0});
+        }
+        return sum;
+      }));
+}
+
+template double run<float>(const RowwiseCall&);
+template double run<double>(const RowwiseCall&);
+template double weight_sum<float>(const RowwiseCall&);
+template double weight_sum<double>(const RowwiseCall&);
+
+}  // namespace fastloss

@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Vectors of the native width, for kernel files only: each is compiled once per CPU level, and
+// everything here lives in that level's namespace with internal linkage.
+//
+// A formula written as a template runs on Vec<float>, Vec<double>, float and double alike, with
+// the same bits in every lane. What makes it so: explicit fma, no contraction by the compiler,
+// IEEE division, min and max as selects, and no library function.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#else
+#error "fastloss has kernels for x86-64 and aarch64"
+#endif
+
+#if defined(__FAST_MATH__)
+#error "fastloss promises bits and error bounds: -ffast-math breaks both"
+#endif
+
+#define INLINE [[gnu::always_inline]] inline
+
+namespace fastloss::FASTLOSS_LEVEL {
+namespace {
+
+#if defined(__AVX512F__)
+constexpr int kVectorBytes = 64;
+#elif defined(__AVX2__)
+constexpr int kVectorBytes = 32;
+#else
+constexpr int kVectorBytes = 16;
+#endif
+
+/// A logical block: its number of lanes is the same on every level, so a sum over lanes is too.
+constexpr int kBlockBytes = 64;
+constexpr int kVectorsPerBlock = kBlockBytes / kVectorBytes;
+template <class Element>
+constexpr int kBlockLanes = kBlockBytes / static_cast<int>(sizeof(Element));
+
+/// As many lanes of Element (float, double, or the integer of their size) as fit a register.
+template <class Element>
+struct Vec {
+  using Raw [[gnu::vector_size(kVectorBytes)]] = Element;
+  static constexpr int lanes = kVectorBytes / static_cast<int>(sizeof(Element));
+
+  Raw raw;
+
+  Vec() = default;
+  INLINE Vec(Raw r) : raw(r) {}
+  template <class Number>
+  INLINE explicit Vec(Number x) : raw(static_cast<Element>(x) - Raw{}) {}  // x - 0 keeps a -0
+
+  INLINE static Vec load(const Element* p) {
+    Vec v;
+    __builtin_memcpy(&v.raw, p, sizeof v.raw);
+    return v;
+  }
+  INLINE void store(Element* p) const { __builtin_memcpy(p, &raw, sizeof raw); }
+};
+
+/// The result of comparing two Vec<Element>: in each lane all bits are set, or none.
+template <class Element>
+struct Mask {
+  using Raw = decltype(typename Vec<Element>::Raw{} < typename Vec<Element>::Raw{});
+  Raw raw;
+};
+
+/// What is known of a floating type T and of vectors of it.
+template <class T>
+struct Float;
+template <>
+struct Float<float> {
+  using Element = float;
+  using Integer = std::int32_t;
+  static constexpr int fraction_bits = 23;
+  static constexpr int exponent_bias = 127;
+};
+template <>
+struct Float<double> {
+  using Element = double;
+  using Integer = std::int64_t;
+  static constexpr int fraction_bits = 52;
+  static constexpr int exponent_bias = 1023;
+};
+template <class E>
+struct Float<Vec<E>> : Float<E> {
+  using Integer = Vec<typename Float<E>::Integer>;
+};
+template <class T>
+using ElementOf = typename Float<T>::Element;
+template <class T>
+using IntegerOf = typename Float<T>::Integer;
+
+// ---- operators ------------------------------------------------------------------------------
+
+template <class E>
+INLINE Vec<E> operator+(Vec<E> a, Vec<E> b) {
+  return a.raw + b.raw;
+}
+template <class E>
+INLINE Vec<E> operator-(Vec<E> a, Vec<E> b) {
+  return a.raw - b.raw;
+}
+template <class E>
+INLINE Vec<E> operator*(Vec<E> a, Vec<E> b) {
+  return a.raw * b.raw;
+}
+template <class E>
+INLINE Vec<E> operator/(Vec<E> a, Vec<E> b) {
+  return a.raw / b.raw;
+}
+template <class E>
+INLINE Vec<E> operator-(Vec<E> a) {
+  return -a.raw;
+}
+template <class E>
+INLINE Vec<E> operator&(Vec<E> a, Vec<E> b) {
+  return a.raw & b.raw;
+}
+template <class E>
+INLINE Vec<E> operator|(Vec<E> a, Vec<E> b) {
+  return a.raw | b.raw;
+}
+template <class E>
+INLINE Vec<E> operator<<(Vec<E> a, int bits) {
+  return a.raw << bits;
+}
+template <class E>
+INLINE Vec<E> operator>>(Vec<E> a, int bits) {  // arithmetic: the sign is kept
+  return a.raw >> bits;
+}
+template <class E>
+INLINE Mask<E> operator<(Vec<E> a, Vec<E> b) {
+  return {a.raw < b.raw};
+}
+template <class E>
+INLINE Mask<E> operator<=(Vec<E> a, Vec<E> b) {
+  return {a.raw <= b.raw};
+}
+template <class E>
+INLINE Mask<E> operator>(Vec<E> a, Vec<E> b) {
+  return {a.raw > b.raw};
+}
+template <class E>
+INLINE Mask<E> operator>=(Vec<E> a, Vec<E> b) {
+  return {a.raw >= b.raw};
+}
+template <class E>
+INLINE Mask<E> operator==(Vec<E> a, Vec<E> b) {
+  return {a.raw == b.raw};
+}
+template <class E>
+INLINE Mask<E> operator!=(Vec<E> a, Vec<E> b) {
+  return {a.raw != b.raw};
+}
+template <class E>
+INLINE Mask<E> operator&(Mask<E> a, Mask<E> b) {
+  return {a.raw & b.raw};
+}
+template <class E>
+INLINE Mask<E> operator|(Mask<E> a, Mask<E> b) {
+  return {a.raw | b.raw};
+}
+
+/// a where the condition holds, else b; a NaN in the other one does not matter.
+template <class E>
+INLINE Vec<E> select(Mask<E> condition, Vec<E> a, Vec<E> b) {
+  return condition.raw ? a.raw : b.raw;
+}
+template <class T>
+INLINE T select(bool condition, T a, T b) {
+  return condition ? a : b;
+}
+
+// ---- what the language has no operator for -----------------------------------------------------
+
+/// a * b + c, rounded once. The x86-64 baseline has no such instruction and rounds twice.
+INLINE float fma(float a, float b, float c) {
+#if defined(__FMA__) || defined(__aarch64__)
+  return __builtin_fmaf(a, b, c);
+#else
+  return a * b + c;
+#endif
+}
+INLINE double fma(double a, double b, double c) {
+#if defined(__FMA__) || defined(__aarch64__)
+  return __builtin_fma(a, b, c);
+#else
+  return a * b + c;
+#endif
+}
+INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) {
+#if defined(__AVX512F__)
+  return _mm512_fmadd_ps(a.raw, b.raw, c.raw);
+#elif defined(__FMA__)
+  return _mm256_fmadd_ps(a.raw, b.raw, c.raw);
+#elif defined(__aarch64__)
+  return vfmaq_f32(c.raw, a.raw, b.raw);
+#else
+  return a * b + c;
+#endif
+}
+INLINE Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) {
+#if defined(__AVX512F__)
+  return _mm512_fmadd_pd(a.raw, b.raw, c.raw);
+#elif defined(__FMA__)
+  return _mm256_fmadd_pd(a.raw, b.raw, c.raw);
+#elif defined(__aarch64__)
+  return vfmaq_f64(c.raw, a.raw, b.raw);
+#else
+  return a * b + c;
+#endif
+}
+
+/// The first `count` lanes from p, 0 ≤ count ≤ lanes, and padding in the others. Reads no further.
+template <class E>
+INLINE Vec<E> load_first(const E* p, int count, Vec<E> padding) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(E) == 4) {
+    return _mm512_mask_loadu_ps(padding.raw, static_cast<__mmask16>((1u << count) - 1), p);
+  } else {
+    return _mm512_mask_loadu_pd(padding.raw, static_cast<__mmask8>((1u << count) - 1), p);
+  }
+#else
+  E lanes[Vec<E>::lanes];
+  padding.store(lanes);
+  for (int i = 0; i < count; ++i) lanes[i] = p[i];
+  return Vec<E>::load(lanes);
+#endif
+}
+/// Stores the first `count` lanes and touches nothing beyond.
+template <class E>
+INLINE void store_first(E* p, int count, Vec<E> v) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(E) == 4) {
+    _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << count) - 1), v.raw);
+  } else {
+    _mm512_mask_storeu_pd(p, static_cast<__mmask8>((1u << count) - 1), v.raw);
+  }
+#else
+  E lanes[Vec<E>::lanes];
+  v.store(lanes);
+  for (int i = 0; i < count; ++i) p[i] = lanes[i];
+#endif
+}
+
+/// The lower and the upper half of the lanes in double precision.
+struct Widened {
+  Vec<double> low, high;
+};
+INLINE Widened widen(Vec<float> v) {
+#if defined(__AVX512F__)
+  const auto low = __builtin_shufflevector(v.raw, v.raw, 0, 1, 2, 3, 4, 5, 6, 7);
+  const auto high = __builtin_shufflevector(v.raw, v.raw, 8, 9, 10, 11, 12, 13, 14, 15);
+#elif defined(__AVX2__)
+  const auto low = __builtin_shufflevector(v.raw, v.raw, 0, 1, 2, 3);
+  const auto high = __builtin_shufflevector(v.raw, v.raw, 4, 5, 6, 7);
+#else
+  const auto low = __builtin_shufflevector(v.raw, v.raw, 0, 1);
+  const auto high = __builtin_shufflevector(v.raw, v.raw, 2, 3);
+#endif
+  return {__builtin_convertvector(low, Vec<double>::Raw),
+          __builtin_convertvector(high, Vec<double>::Raw)};
+}
+
+/// The bits of a float as an integer of its size, and back.
+template <class T>
+INLINE IntegerOf<T> to_bits(T x) {
+  return __builtin_bit_cast(IntegerOf<T>, x);
+}
+template <class T>
+INLINE T from_bits(IntegerOf<T> bits) {
+  return __builtin_bit_cast(T, bits);
+}
+
+template <class T>
+INLINE T abs(T x) {
+  using Integer = IntegerOf<T>;
+  using Bits = typename Float<ElementOf<T>>::Integer;
+  constexpr Bits sign = Bits{1} << (8 * sizeof(Bits) - 1);
+  return from_bits<T>(to_bits(x) & Integer(~sign));
+}
+/// |magnitude| with the sign bit of sign.
+template <class T>
+INLINE T copysign(T magnitude, T sign) {
+  using Integer = IntegerOf<T>;
+  using Bits = typename Float<ElementOf<T>>::Integer;
+  constexpr Bits bit = Bits{1} << (8 * sizeof(Bits) - 1);
+  return from_bits<T>((to_bits(magnitude) & Integer(~bit)) | (to_bits(sign) & Integer(bit)));
+}
+/// The larger one; b where either is NaN.
+template <class T>
+INLINE T max(T a, T b) {
+  return select(a > b, a, b);
+}
+/// The smaller one; b where either is NaN.
+template <class T>
+INLINE T min(T a, T b) {
+  return select(a < b, a, b);
+}
+
+}  // namespace
+}  // namespace fastloss::FASTLOSS_LEVEL

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What the targets and the parameters of a loss may be."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Domain:
+    """An interval of real numbers, or the two truth values."""
+
+    description: str
+    low: float = -math.inf
+    high: float = math.inf
+    includes_low: bool = False
+    includes_high: bool = False
+    is_flag: bool = False
+    when_none: float = math.nan  # what None stands for; NaN: None is not allowed
+
+    def contains(self, x: NDArray[np.generic]) -> NDArray[np.bool_]:
+        """Tell for each element whether it lies in the domain."""
+        above = np.greater_equal(x, self.low) if self.includes_low else np.greater(x, self.low)
+        below = np.less_equal(x, self.high) if self.includes_high else np.less(x, self.high)
+        return np.asarray(above & below)
+
+
+@dataclass(frozen=True)
+class LabelsOrProbabilities(Domain):
+    """Integer class labels, or a row of class probabilities."""
+
+    def contains(self, x: NDArray[np.generic]) -> NDArray[np.bool_]:
+        """Tell for each element whether it may be a label or a probability."""
+        if np.issubdtype(x.dtype, np.floating):
+            return super().contains(x)
+        return np.asarray(np.greater_equal(x, 0))
+
+
+REAL = Domain("a finite number")
+POSITIVE = Domain("a finite number > 0", low=0.0)
+NON_NEGATIVE = Domain("a finite number >= 0", low=0.0, includes_low=True)
+UNIT = Domain("a number in [0, 1]", 0.0, 1.0, includes_low=True, includes_high=True)
+FLAG = Domain("True or False", is_flag=True)
+POSITIVE_OR_NONE = Domain("None or a finite number > 0", low=0.0, when_none=math.inf)
+LABELS_OR_PROBABILITIES = LabelsOrProbabilities(
+    "labels >= 0 or probabilities in [0, 1]", 0.0, 1.0, includes_low=True, includes_high=True
+)

@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Decorators that make a NumPy formula a loss, and the registry of all losses.
+
+The decorated function is three things at once: its signature is the API, its docstring the
+documentation, and its body the specification (`loss.reference`). The call itself goes to the
+kernel of the same name.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Literal, Protocol, TypeVar
+
+from fastloss import _core, reference
+from fastloss.domains import Domain
+
+HessKind = Literal["exact", "zero", "absent"]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A keyword of one loss: its default and what it may be."""
+
+    default: Any
+    domain: Domain
+
+
+class Methods(Protocol):
+    """A function that carries its derivatives."""
+
+    __name__: str
+    __doc__: str | None
+    grad: Callable[..., Any]
+    value_and_grad: Callable[..., Any]
+    grad_and_hess: Callable[..., Any]
+    value_grad_and_hess: Callable[..., Any]
+    weight_sum: Callable[..., Any]
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        """Return the value."""
+
+
+class Loss(Methods, Protocol):
+    """A loss as the registry holds it."""
+
+    family: str
+    inputs: tuple[str, ...]
+    targets: tuple[str, ...]
+    parameters: Mapping[str, Parameter]
+    hess_kind: HessKind
+    domain: Mapping[str, Domain]
+    reference: Methods
+
+
+_losses: dict[str, Loss] = {}
+losses: Mapping[str, Loss] = MappingProxyType(_losses)
+"""Every loss by its name."""
+
+Body = TypeVar("Body", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class _Family:
+    name: str
+    options: Mapping[str, Any]  # keywords that every loss of the family has, with their defaults
+    options_doc: str
+
+
+_RESULT_KEYWORDS = {"weight": None, "reduction": "mean", "normalizer": None, "out": None}
+
+_POINTWISE = _Family("pointwise", {}, "")
+_ROWWISE = _Family(
+    "rowwise",
+    {"axis": -1, "ignore_index": None, "class_weight": None},
+    """\
+axis : int, default -1
+    The axis of the classes.
+ignore_index : int, optional
+    A label that is not counted: its rows get no gradient, whatever their scores hold.
+class_weight : array_like, shape (K,), optional
+    A weight for each class. It enters the denominator of the mean.
+""",
+)
+
+_RESULT_DOC = """\
+weight : array_like, optional
+    One weight per term, broadcast to the terms. A term of weight 0 is masked: it adds
+    exactly 0, whatever it holds.
+reduction : {"mean", "sum", "none"}, default "mean"
+    Σ w·ℓ / Σ w, Σ w·ℓ, or the array of all w·ℓ.
+normalizer : float, optional
+    Replaces Σ w in a mean, for example by that of several batches together.
+out : ndarray, None or tuple of them, optional
+    Where to put the result, in the result's structure. It may be an input.
+"""
+
+# Name, what it returns, and the first line of its documentation.
+_METHODS = (
+    ("", "Value"),
+    ("grad", "Gradient"),
+    ("value_and_grad", "Value and gradient, in one pass"),
+    ("grad_and_hess", "Gradient and diagonal of the Hessian, in one pass"),
+    ("value_grad_and_hess", "Value, gradient and diagonal of the Hessian, in one pass"),
+    ("weight_sum", "Denominator that the mean would use"),
+)
+
+
+def pointwise(hess: HessKind = "exact", **domains: Domain) -> Callable[[Body], Loss]:
+    """Make a formula of single elements a loss: one term per element.
+
+    Parameters
+    ----------
+    hess : {"exact", "zero", "absent"}
+        What the second derivative is: exact, zero almost everywhere, or not there.
+    **domains : Domain
+        Of each target and each parameter. Positional arguments without one are the
+        differentiable inputs.
+
+    Notes
+    -----
+    The formula takes arrays and returns `value, grad, hess`, each with one number per element;
+    with several differentiable inputs, `grad` and `hess` are tuples over them.
+    """
+    return lambda body: _declare(_POINTWISE, hess, domains, body)
+
+
+def rowwise(hess: HessKind = "exact", **domains: Domain) -> Callable[[Body], Loss]:
+    """Make a formula of rows a loss: one term per row of scores.
+
+    Parameters
+    ----------
+    hess, **domains
+        As in `pointwise`.
+
+    Notes
+    -----
+    The formula takes scores with the classes last, the target as an array of that shape (labels
+    come as rows with a single 1), and `class_weight`, an array. It returns one value per row and
+    derivatives of the scores' shape.
+    """
+    return lambda body: _declare(_ROWWISE, hess, domains, body)
+
+
+def _declare(family: _Family, hess: HessKind, domains: Mapping[str, Domain], body: Body) -> Loss:
+    signature = inspect.signature(body).parameters.values()
+    arguments = tuple(p.name for p in signature if p.kind is p.POSITIONAL_OR_KEYWORD)
+    keywords = [p for p in signature if p.kind is p.KEYWORD_ONLY and p.name not in family.options]
+    parameters = {p.name: Parameter(p.default, domains[p.name]) for p in keywords}
+    targets = tuple(name for name in arguments if name in domains)
+    inputs = tuple(name for name in arguments if name not in domains)
+    number = _core.register_loss(
+        family.name,
+        body.__name__,
+        arguments,
+        targets,
+        [
+            (
+                name,
+                p.domain.description,
+                p.domain.low,
+                p.domain.high,
+                p.domain.includes_low,
+                p.domain.includes_high,
+                p.domain.is_flag,
+                p.domain.when_none,
+            )
+            for name, p in parameters.items()
+        ],
+    )
+    reference.register(
+        number, reference.Formula(body, family.name, arguments, targets, tuple(parameters))
+    )
+
+    def methods(evaluate: Callable[..., Any], qualname: str) -> Any:
+        """Build the loss and its methods, all with their whole signature spelled out."""
+        first: Any = None
+        for index, (method, title) in enumerate(_METHODS):
+            defaults = {name: p.default for name, p in parameters.items()} | family.options
+            results = dict(_RESULT_KEYWORDS)
+            if method == "weight_sum":  # has nothing to reduce
+                results = {"weight": None}
+            given = results | {name: None for name in _RESULT_KEYWORDS if name not in results}
+            function = _function(
+                method or body.__name__,
+                arguments,
+                defaults | results,
+                "return evaluate({}, {}, {}, {})".format(
+                    number,
+                    index,
+                    ", ".join(name if name in results else "None" for name in given),
+                    ", ".join((*arguments, *parameters, *family.options)),
+                ),
+                evaluate,
+            )
+            function.__module__ = "fastloss"
+            function.__qualname__ = f"{qualname}.{method}" if method else qualname
+            if first is None:
+                function.__doc__ = _document(body, family)
+                first = function
+            else:
+                function.__doc__ = (
+                    f"{title}, of :func:`fastloss.{body.__name__}`, whose arguments it takes."
+                )
+                setattr(first, method, function)
+        return first
+
+    loss: Loss = methods(_core.evaluate, body.__name__)
+    loss.reference = methods(reference.evaluate, f"{body.__name__}.reference")
+    loss.family = family.name
+    loss.inputs = inputs
+    loss.targets = targets
+    loss.parameters = MappingProxyType(parameters)
+    loss.hess_kind = hess
+    loss.domain = MappingProxyType({name: domains[name] for name in targets})
+    _losses[body.__name__] = loss
+    return loss
+
+
+def _function(
+    name: str,
+    arguments: tuple[str, ...],
+    keywords: Mapping[str, Any],
+    body: str,
+    evaluate: Callable[..., Any],
+) -> Any:
+    """Compile a function with this signature, as dataclasses and namedtuple do.
+
+    A generic wrapper would cost more than the kernel at small sizes.
+    """
+    signature = ", ".join((*arguments, "*", *(f"{k}={v!r}" for k, v in keywords.items())))
+    namespace: dict[str, Any] = {"evaluate": evaluate}
+    exec(f"def {name}({signature}):\n    {body}", namespace)
+    return namespace[name]
+
+
+def _document(body: Callable[..., Any], family: _Family) -> str:
+    """Add the family's and the result's keywords to the docstring's parameters."""
+    text = inspect.getdoc(body) or ""
+    head, separator, tail = text.partition("\n\nReturns\n-------\n")
+    return head + "\n" + family.options_doc + _RESULT_DOC.rstrip() + separator + tail

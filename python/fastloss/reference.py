@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The specification in plain NumPy: what a loss's formula becomes under weights and reductions.
+
+It is written to be read and to be compared with, not to be fast. It computes in the arithmetic
+type of the call, and also in long double where an argument is one.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Formula:
+    """The body of a loss and how its arguments are called."""
+
+    body: Callable[..., Any]
+    family: str
+    arguments: tuple[str, ...]
+    targets: tuple[str, ...]
+    parameters: tuple[str, ...]
+
+
+_formulas: dict[int, Formula] = {}
+
+VALUE, GRAD, HESS = 0, 1, 2
+# By method: value, grad, value_and_grad, grad_and_hess, value_grad_and_hess.
+_PARTS = ((VALUE,), (GRAD,), (VALUE, GRAD), (GRAD, HESS), (VALUE, GRAD, HESS))
+_WEIGHT_SUM = len(_PARTS)
+
+
+def register(number: int, formula: Formula) -> None:
+    """Make a formula known under the number of its loss."""
+    _formulas[number] = formula
+
+
+def evaluate(
+    loss: int,
+    method: int,
+    weight: Any,
+    reduction: str,
+    normalizer: float | None,
+    out: Any,
+    /,
+    *rest: Any,
+) -> Any:
+    """Evaluate one method of one loss, as `_core.evaluate` does."""
+    formula = _formulas[loss]
+    positional = dict(zip(formula.arguments, rest, strict=False))
+    rest = rest[len(positional) :]
+    parameters = dict(zip(formula.parameters, rest, strict=False))
+    options = rest[len(parameters) :]
+    arrays = _in_arithmetic_type(formula, positional)
+    if formula.family == "rowwise":
+        terms, mass = _rowwise_terms(formula, arrays, parameters, *options)
+    else:
+        parameters = {k: _as_number(v, arrays[formula.arguments[0]]) for k, v in parameters.items()}
+        arrays = dict(zip(arrays, np.broadcast_arrays(*arrays.values()), strict=True))
+        terms = _in_tuples(formula.body(**arrays, **parameters))
+        mass = np.ones_like(terms[VALUE])
+
+    value, grads, hesses = terms
+    w = np.ones_like(mass) if weight is None else np.broadcast_to(weight, mass.shape)
+    w = w.astype(value.dtype)
+    denominator = float(np.sum(np.where(w == 0, 0, w * mass), dtype=_wide(value)))
+    if method == _WEIGHT_SUM:
+        return denominator
+    if reduction == "mean":
+        denominator = denominator if normalizer is None else normalizer
+    else:
+        denominator = 1.0
+
+    def weighted(x: Array) -> Array:
+        factor = w.reshape(w.shape + (1,) * (x.ndim - w.ndim))
+        with np.errstate(invalid="ignore", over="ignore"):
+            return np.where(factor == 0, 0, factor * x).astype(value.dtype)
+
+    def scaled(x: Array) -> Array:
+        return weighted(x) / value.dtype.type(denominator) if denominator else np.zeros_like(x)
+
+    results: list[Any] = []
+    axis = options[0] if options else -1
+    for part in _PARTS[method]:
+        if part == VALUE:
+            results.append(_reduce(weighted(value), reduction, denominator))
+        else:
+            arrays_out = [scaled(x) for x in (grads, hesses)[part - 1]]
+            if formula.family == "rowwise":
+                arrays_out = [np.moveaxis(x, -1, axis) for x in arrays_out]
+            results.append(arrays_out[0] if len(arrays_out) == 1 else tuple(arrays_out))
+    result = results[0] if len(results) == 1 else tuple(results)
+    return _put(result, out)
+
+
+def _in_arithmetic_type(formula: Formula, positional: dict[str, Any]) -> dict[str, Array]:
+    """Convert inputs and floating targets to the promotion of their types."""
+    arrays = {name: np.asarray(x) for name, x in positional.items()}
+    promoting = [
+        np.float64 if x.dtype.kind in "biu" else x.dtype
+        for name, x in arrays.items()
+        if not isinstance(positional[name], (float, int))
+        and (name not in formula.targets or x.dtype.kind == "f")
+    ]
+    dtype = np.result_type(*promoting) if promoting else np.dtype(np.float64)
+    is_label = formula.family == "rowwise"
+    return {
+        name: x if is_label and x.dtype.kind in "biu" else x.astype(dtype)
+        for name, x in arrays.items()
+    }
+
+
+def _as_number(parameter: Any, pred: Array) -> Any:
+    """Round a parameter to the arithmetic type."""
+    if parameter is None or isinstance(parameter, bool):
+        return parameter
+    return np.asarray(parameter).astype(pred.dtype)[()]
+
+
+def _wide(x: Array) -> Any:
+    return np.result_type(x.dtype, np.float64)
+
+
+def _in_tuples(terms: tuple[Any, Any, Any]) -> tuple[Array, tuple[Array, ...], tuple[Array, ...]]:
+    value, grad, hess = terms
+    grads = grad if isinstance(grad, tuple) else (grad,)
+    hesses = hess if isinstance(hess, tuple) else (hess,)
+    dtype = np.asarray(value).dtype
+    return (
+        np.asarray(value),
+        tuple(np.asarray(x, dtype) for x in grads),
+        tuple(np.asarray(x, dtype) for x in hesses),
+    )
+
+
+def _rowwise_terms(
+    formula: Formula,
+    arrays: dict[str, Array],
+    parameters: dict[str, Any],
+    axis: int,
+    ignore_index: int | None,
+    class_weight: Any,
+) -> tuple[tuple[Array, tuple[Array, ...], tuple[Array, ...]], Array]:
+    """Evaluate a formula of rows; also return each term's part of the denominator."""
+    scores = np.moveaxis(arrays[formula.arguments[0]], axis, -1)
+    classes = scores.shape[-1]
+    parameters = {name: _as_number(x, scores) for name, x in parameters.items()}
+    cw = np.ones(classes) if class_weight is None else np.asarray(class_weight)
+    cw = cw.astype(scores.dtype)
+    target = arrays[formula.arguments[1]]
+    ignored = np.zeros(scores.shape[:-1], bool)
+    if target.ndim == scores.ndim - 1:
+        if ignore_index is not None:
+            ignored = target == ignore_index
+        target = (np.where(ignored, -1, target)[..., None] == np.arange(classes)).astype(cw.dtype)
+    else:
+        target = np.moveaxis(target, axis, -1)
+    with np.errstate(invalid="ignore", over="ignore"):
+        value, grads, hesses = _in_tuples(formula.body(scores, target, class_weight=cw, **parameters))
+        mass = np.sum(cw * target, axis=-1)
+    return (
+        np.where(ignored, 0, value),
+        tuple(np.where(ignored[..., None], 0, x) for x in grads),
+        tuple(np.where(ignored[..., None], 0, x) for x in hesses),
+    ), np.where(ignored, 0, mass)
+
+
+def _reduce(values: Array, reduction: str, denominator: float) -> Any:
+    if reduction == "none":
+        return values[()]
+    total = np.sum(values, dtype=_wide(values))
+    if denominator == 0:
+        warnings.warn("Mean of empty slice", RuntimeWarning, stacklevel=4)
+        return float("nan")
+    mean = total / denominator
+    return mean if mean.dtype == np.longdouble else float(mean)
+
+
+def _put(result: Any, out: Any) -> Any:
+    if out is None:
+        return result
+    if isinstance(result, tuple):
+        return tuple(_put(r, o) for r, o in zip(result, out, strict=True))
+    np.copyto(out, result, casting="same_kind")
+    return out

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Checks of targets that calls leave out."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from fastloss.families import Loss
+
+
+def check_target(loss: Loss, target: ArrayLike) -> None:
+    """Check that targets lie in the domain of a loss.
+
+    Calls apply their formula to whatever targets hold; only labels are checked there. Do this
+    once, before training.
+
+    Parameters
+    ----------
+    loss : function
+        A loss of `fastloss.losses`.
+    target : array_like
+        Its targets.
+
+    Raises
+    ------
+    TypeError
+        If `loss` is not a loss, or the targets are not real numbers.
+    ValueError
+        If a target is NaN or outside the domain; the message says which is the first.
+
+    Examples
+    --------
+    >>> import fastloss as fl
+    >>> fl.check_target(fl.binary_cross_entropy_with_logits, [0, 1, 0.5])
+    >>> fl.check_target(fl.binary_cross_entropy_with_logits, [0, 1, 2])
+    Traceback (most recent call last):
+        ...
+    ValueError: check_target: argument 'target': expected a number in [0, 1], got 2 at index 2
+    """
+    domains = getattr(loss, "domain", None)
+    if not domains:
+        raise TypeError(f"check_target: argument 'loss': expected a loss, got {loss!r}")
+    values = np.asarray(target)
+    if values.dtype.kind not in "biuf":
+        raise TypeError(
+            f"check_target: argument 'target': expected real numbers, got dtype {values.dtype}"
+        )
+    domain = next(iter(domains.values()))
+    outside = ~domain.contains(values)
+    if outside.any():
+        index = tuple(int(i) for i in np.argwhere(outside)[0])
+        position = index[0] if len(index) == 1 else index
+        raise ValueError(
+            f"check_target: argument 'target': expected {domain.description}, "
+            f"got {values[index].item()!r} at index {position}"
+        )

@@ -46,8 +46,8 @@ bool storage_of(const PyArray_Descr* dtype, Storage& storage) {
 }
 
 std::string dtype_text(PyArrayObject* array) {
-  return "dtype " + std::string(py::str(py::handle(reinterpret_cast<PyObject*>(
-                        PyArray_DESCR(array)))));
+  return "dtype " +
+         std::string(py::str(py::handle(reinterpret_cast<PyObject*>(PyArray_DESCR(array)))));
 }
 
 bool is_masked(PyObject* object) {
@@ -140,28 +140,29 @@ Array as_array(const Caller& caller, const std::string& name, PyObject* object) 
   return result;
 }
 
-Array as_output(const Caller& caller, const std::string& name, PyObject* object, int ndim,
+Array as_output(const Caller& caller, OutName name, PyObject* object, int ndim,
                 const npy_intp* shape) {
   if (!PyArray_Check(object)) {
-    caller.fail(PyExc_TypeError, name,
+    caller.fail(PyExc_TypeError, name.text(),
                 "expected an array or None, got " + std::string(Py_TYPE(object)->tp_name));
   }
   Array out{.owner = py::reinterpret_borrow<py::object>(object)};
   if (!storage_of(PyArray_DESCR(out.get()), out.storage) || !out.is_float()) {
-    caller.fail(PyExc_TypeError, name,
+    caller.fail(PyExc_TypeError, name.text(),
                 "expected dtype float32 or float64, got " + dtype_text(out.get()));
   }
   out.swapped = PyArray_ISBYTESWAPPED(out.get());
   if (out.ndim() != ndim || !std::equal(shape, shape + ndim, out.shape())) {
-    caller.fail(PyExc_ValueError, name,
+    caller.fail(PyExc_ValueError, name.text(),
                 "expected shape " + shape_text(shape, ndim) + ", got " +
                     shape_text(out.shape(), out.ndim()));
   }
   if (!PyArray_ISWRITEABLE(out.get())) {
-    caller.fail(PyExc_ValueError, name, "expected a writeable array, got a read-only one");
+    caller.fail(PyExc_ValueError, name.text(), "expected a writeable array, got a read-only one");
   }
   if (out.size() > 0 && overlaps_itself(out)) {
-    caller.fail(PyExc_ValueError, name, "expected an array whose elements do not share memory");
+    caller.fail(PyExc_ValueError, name.text(),
+                "expected an array whose elements do not share memory");
   }
   return out;
 }
@@ -208,8 +209,7 @@ double as_number(const Caller& caller, const std::string& name, const Domain& do
   return x;
 }
 
-Array as_doubles(const Caller& caller, const std::string& name, PyObject* object,
-                 npy_intp length) {
+Array as_doubles(const Caller& caller, const std::string& name, PyObject* object, npy_intp length) {
   const Array given = as_array(caller, name, object);
   if (given.ndim() != 1 || given.size() != length) {
     caller.fail(PyExc_ValueError, name,
@@ -279,7 +279,10 @@ Sequence sequence_of(const Array& array, const Walk& walk, bool rows) {
     const bool apart = rows && d + 1 == walk.ndim;
     const npy_intp single = apart && walk.lengths[axis] == 1 ? PyArray_ITEMSIZE(array.get()) : 0;
     sequence.append(walk.lengths[axis],
-                    single != 0 ? single : walk.backwards[d] ? -stride : stride, !apart);
+                    single != 0         ? single
+                    : walk.backwards[d] ? -stride
+                                        : stride,
+                    !apart);
   }
   return sequence;
 }

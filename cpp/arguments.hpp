@@ -56,8 +56,21 @@ std::string repr(PyObject* object);
 /// An array_like of real numbers.
 Array as_array(const Caller& caller, const std::string& name, PyObject* object);
 
+/// A place in the argument `out`, spelled only where it is needed.
+struct OutName {
+  int part = -1, input = -1;
+
+  std::string text() const {
+    std::string text = "out";
+    for (const int index : {part, input}) {
+      if (index >= 0) text += "[" + std::to_string(index) + "]";
+    }
+    return text;
+  }
+};
+
 /// An array given as output: writeable, float32 or float64, of this shape, without inner overlap.
-Array as_output(const Caller& caller, const std::string& name, PyObject* object, int ndim,
+Array as_output(const Caller& caller, OutName name, PyObject* object, int ndim,
                 const npy_intp* shape);
 
 /// A real number, checked for being finite and in the domain, also once rounded to float32 if

@@ -41,12 +41,12 @@ struct RowwiseCall {
   const RowwiseLoss* loss = nullptr;
   const Level* level = nullptr;
   int call = 0;
-  ptrdiff_t rows = 0, classes = 0;              // at least one of each
-  Sequence arguments[kMaxArguments];            // the classes are the last dimension, kept apart
-  const Sequence* labels = nullptr;             // null: the targets are rows
-  const std::int64_t* ignore_index = nullptr;   // null: no label is ignored
-  const Sequence* weight = nullptr;             // one per row; null: every weight is 1
-  const double* class_weight = nullptr;         // one per class; null: every one is 1
+  ptrdiff_t rows = 0, classes = 0;             // at least one of each
+  Sequence arguments[kMaxArguments];           // the classes are the last dimension, kept apart
+  const Sequence* labels = nullptr;            // null: the targets are rows
+  const std::int64_t* ignore_index = nullptr;  // null: no label is ignored
+  const Sequence* weight = nullptr;            // one per row; null: every weight is 1
+  const double* class_weight = nullptr;        // one per class; null: every one is 1
   double parameters[kMaxParameters];
   double scale = 1;
   const Sequence* value = nullptr;  // null: the values are summed

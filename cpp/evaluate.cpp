@@ -132,6 +132,12 @@ class Evaluation {
       Array& array = by_role(loss_.roles[i]);
       labelled_ = is_target(i) && array.ndim() == terms_ndim_;
       if (!labelled_) {
+        if (is_target(i) && array.ndim() != ndim) {
+          caller_.fail(PyExc_ValueError, name_of(i),
+                       "expected labels of shape " + shape_text(terms_shape_, terms_ndim_) +
+                           " or probabilities of shape " + shape_text(scores().shape(), ndim) +
+                           ", got shape " + shape_text(array.shape(), array.ndim()));
+        }
         require_shape(i, ndim, scores().shape());
       } else {
         if (!array.is_integer()) {
@@ -150,8 +156,7 @@ class Evaluation {
   }
 
   int read_axis(int ndim) {
-    const py::object index =
-        py::reinterpret_steal<py::object>(PyNumber_Index(request_.options[0]));
+    const py::object index = py::reinterpret_steal<py::object>(PyNumber_Index(request_.options[0]));
     if (!index) {
       PyErr_Clear();
       caller_.fail(PyExc_TypeError, "axis",
@@ -237,8 +242,7 @@ class Evaluation {
       varying_[k] = as_doubles(caller_, parameter.name, given, length);
       const auto* numbers = static_cast<const double*>(PyArray_DATA(varying_[k].get()));
       for (npy_intp i = 0; i < length; ++i) {
-        as_number(caller_, parameter.name, parameter.domain,
-                  py::float_(numbers[i]).ptr(), single_);
+        as_number(caller_, parameter.name, parameter.domain, py::float_(numbers[i]).ptr(), single_);
       }
     }
   }
@@ -259,13 +263,9 @@ class Evaluation {
                    "expected 'mean', 'sum' or 'none', got " + repr(given));
     }
     if (request_.normalizer == Py_None) return;
-    static const Domain positive{"a finite number > 0",
-                                 0,
-                                 std::numeric_limits<double>::infinity(),
-                                 false,
-                                 false,
-                                 false,
-                                 std::nan("")};
+    static const Domain positive{
+        "a finite number > 0", 0, std::numeric_limits<double>::infinity(), false, false, false,
+        std::nan("")};
     if (reduction_ != Reduction::mean) {
       caller_.fail(PyExc_ValueError, "normalizer",
                    "expected None unless reduction is 'mean', got " + repr(request_.normalizer));
@@ -275,9 +275,7 @@ class Evaluation {
 
   // ---- outputs ----------------------------------------------------------------------------------
 
-  bool stores_value() const {
-    return (wanted_ & kValue) != 0 && reduction_ == Reduction::none;
-  }
+  bool stores_value() const { return (wanted_ & kValue) != 0 && reduction_ == Reduction::none; }
 
   /// Reads `out`, which has the structure of the result.
   void read_out() {
@@ -285,34 +283,33 @@ class Evaluation {
     int parts = 0;
     for (const unsigned part : {kValue, kGrad, kHess}) parts += (wanted_ & part) != 0;
     if (parts == 1) {
-      read_part(wanted_, "out", request_.out);
+      read_part(wanted_, {}, request_.out);
     } else {
       int at = 0;
-      require_tuple("out", request_.out, parts);
+      require_tuple({}, request_.out, parts);
       for (const unsigned part : {kValue, kGrad, kHess}) {
         if ((wanted_ & part) == 0) continue;
-        read_part(part, "out[" + std::to_string(at) + "]", PyTuple_GET_ITEM(request_.out, at));
+        read_part(part, {at}, PyTuple_GET_ITEM(request_.out, at));
         ++at;
       }
     }
     refuse_overlapping_outputs();
   }
 
-  void require_tuple(const std::string& name, PyObject* object, Py_ssize_t length) {
+  void require_tuple(OutName name, PyObject* object, Py_ssize_t length) {
     if (PyTuple_Check(object) && PyTuple_GET_SIZE(object) == length) return;
-    caller_.fail(PyTuple_Check(object) ? PyExc_ValueError : PyExc_TypeError, name,
+    caller_.fail(PyTuple_Check(object) ? PyExc_ValueError : PyExc_TypeError, name.text(),
                  "expected None or a tuple of " + std::to_string(length) +
                      " as the result is, got " +
-                     (PyTuple_Check(object)
-                          ? "one of " + std::to_string(PyTuple_GET_SIZE(object))
-                          : std::string(Py_TYPE(object)->tp_name)));
+                     (PyTuple_Check(object) ? "one of " + std::to_string(PyTuple_GET_SIZE(object))
+                                            : std::string(Py_TYPE(object)->tp_name)));
   }
 
-  void read_part(unsigned part, const std::string& name, PyObject* object) {
+  void read_part(unsigned part, OutName name, PyObject* object) {
     if (object == Py_None) return;
     if (part == kValue) {
       if (!stores_value()) {
-        caller_.fail(PyExc_TypeError, name,
+        caller_.fail(PyExc_TypeError, name.text(),
                      "expected None for a reduced value, which is a number, got " +
                          std::string(Py_TYPE(object)->tp_name));
       }
@@ -326,13 +323,12 @@ class Evaluation {
     }
     require_tuple(name, object, inputs_);
     for (int k = 0; k < inputs_; ++k) {
-      read_slot(slots[k], name + "[" + std::to_string(k) + "]", PyTuple_GET_ITEM(object, k),
-                scores().ndim(), scores().shape());
+      name.input = k;
+      read_slot(slots[k], name, PyTuple_GET_ITEM(object, k), scores().ndim(), scores().shape());
     }
   }
 
-  void read_slot(Slot& slot, const std::string& name, PyObject* object, int ndim,
-                 const npy_intp* shape) {
+  void read_slot(Slot& slot, OutName name, PyObject* object, int ndim, const npy_intp* shape) {
     if (object == Py_None) return;
     slot.array = as_output(caller_, name, object, ndim, shape);
     slot.was_given = true;
@@ -377,10 +373,9 @@ class Evaluation {
   void allocate(Slot& slot, const Array* prototype, NPY_TYPES type) {
     if (slot.was_given) return;
     PyArray_Descr* dtype = PyArray_DescrFromType(type);
-    PyObject* array =
-        prototype != nullptr
-            ? PyArray_NewLikeArray(prototype->get(), NPY_KEEPORDER, dtype, 0)
-            : PyArray_SimpleNewFromDescr(terms_ndim_, terms_shape_, dtype);
+    PyObject* array = prototype != nullptr
+                          ? PyArray_NewLikeArray(prototype->get(), NPY_KEEPORDER, dtype, 0)
+                          : PyArray_SimpleNewFromDescr(terms_ndim_, terms_shape_, dtype);
     if (array == nullptr) throw py::error_already_set();
     slot.array.owner = py::reinterpret_steal<py::object>(array);
     slot.array.storage = type == NPY_FLOAT ? Storage::float32 : Storage::float64;
@@ -408,8 +403,7 @@ class Evaluation {
     if (!weight_.given()) return static_cast<double>(count);
     const npy_intp own = weight_.size();
     if (own == 0 || count == 0) return 0;
-    const Sequence sequence =
-        sequence_of(weight_, Walk::logical(weight_.ndim(), weight_.shape()));
+    const Sequence sequence = sequence_of(weight_, Walk::logical(weight_.ndim(), weight_.shape()));
     return sum_of<T>(active_level(), sequence, own) * static_cast<double>(count / own);
   }
 
@@ -525,8 +519,7 @@ class Evaluation {
     // Terms are summed in C order whatever the layout; where nothing is summed, the order in
     // which they lie in memory is the faster one.
     const bool summed = (wanted_ & kValue) != 0 && reduction_ != Reduction::none;
-    const Walk walk =
-        summed ? Walk::logical(terms_ndim_, terms_shape_) : Walk::memory(scores());
+    const Walk walk = summed ? Walk::logical(terms_ndim_, terms_shape_) : Walk::memory(scores());
     for (int k = 0; k < inputs_ + loss_.signature.targets; ++k) {
       call.arguments[k] = sequence_of(arrays_[k], walk);
     }

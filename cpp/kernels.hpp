@@ -97,7 +97,8 @@ struct RowwiseLoss {
   RowwiseKernel<double> double_kernels[kCallCount];
 };
 
-// ---- sums, for the denominators of means ----------------------------------------------------------
+// ---- sums, for the denominators of means
+// ----------------------------------------------------------
 
 /// Σ values·weights, or Σ values where weights is null.
 struct SumKernels {
@@ -105,7 +106,8 @@ struct SumKernels {
   Sum (*double_sum)(const double* values, const double* weights, ptrdiff_t count);
 };
 
-// ---- the entry tables: all that a kernel file exports ---------------------------------------------
+// ---- the entry tables: all that a kernel file exports
+// ---------------------------------------------
 
 struct PointwiseTable {
   const PointwiseLoss* losses;

@@ -40,6 +40,18 @@ class Sequence {
   Sequence() = default;
   Sequence(void* data, Storage storage, bool swapped)
       : data_(static_cast<char*>(data)), storage_(storage), swapped_(swapped) {}
+  Sequence(const Sequence& other) { *this = other; }
+  Sequence& operator=(const Sequence& other) {  // not the dimensions that are not there
+    data_ = other.data_;
+    storage_ = other.storage_;
+    swapped_ = other.swapped_;
+    dimensions_ = other.dimensions_;
+    for (int d = 0; d < dimensions_; ++d) {
+      lengths_[d] = other.lengths_[d];
+      strides_[d] = other.strides_[d];
+    }
+    return *this;
+  }
 
   /// Adds the next faster dimension; `stride` is in bytes, 0 where the array is broadcast.
   void append(ptrdiff_t length, ptrdiff_t stride, bool may_merge = true);

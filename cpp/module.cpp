@@ -59,9 +59,9 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
         std::vector<Parameter> list;
         for (const auto& [parameter, description, low, high, includes_low, includes_high, is_flag,
                           when_none] : parameters) {
-          list.push_back({parameter,
-                          {description, low, high, includes_low, includes_high, is_flag,
-                           when_none}});
+          list.push_back(
+              {parameter,
+               {description, low, high, includes_low, includes_high, is_flag, when_none}});
         }
         return register_loss(family_of(family), std::move(name), std::move(arguments), targets,
                              std::move(list));

@@ -77,7 +77,8 @@ double run(const PointwiseCall& call) {
   bool varies = false;
   for (int k = 0; k < signature.parameters; ++k) varies |= call.varying[k] != nullptr;
   for (int k = 0; varies && k < signature.parameters; ++k) {
-    varying[k] = call.varying[k] != nullptr ? stream(call.varying[k]) : Stream<T>{.slice = slices++};
+    varying[k] =
+        call.varying[k] != nullptr ? stream(call.varying[k]) : Stream<T>{.slice = slices++};
   }
   const int unit_weight = varies && call.weight == nullptr ? slices++ : -1;
   const Stream<T> value = stream(call.value);
@@ -87,7 +88,7 @@ double run(const PointwiseCall& call) {
   }
 
   const PointwiseKernels<T>& kernels = kernels_of<T>(*call.loss);
-  const PointwiseKernel<T> kernel = varies                     ? kernels.varying
+  const PointwiseKernel<T> kernel = varies                   ? kernels.varying
                                     : call.weight != nullptr ? kernels.weighted[call.call]
                                                              : kernels.plain[call.call];
   T parameters[kMaxParameters];
@@ -127,10 +128,10 @@ double run(const PointwiseCall& call) {
         for (int k = 0; k < argument_count; ++k) task.arguments[k] = in(arguments[k]);
         task.weight = unit_weight >= 0 ? fill(unit_weight, T(1)) : in(weight);
         for (int k = 0; k < signature.parameters; ++k) {
-          task.parameters[k] = !varies                      ? &parameters[k]
-                               : varying[k].sequence != nullptr ? in(varying[k])
-                                                                : fill(varying[k].slice,
-                                                                       parameters[k]);
+          task.parameters[k] = !varies ? &parameters[k]
+                               : varying[k].sequence != nullptr
+                                   ? in(varying[k])
+                                   : fill(varying[k].slice, parameters[k]);
         }
         task.value = out(value);
         for (int k = 0; k < inputs; ++k) {

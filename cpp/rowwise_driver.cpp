@@ -80,8 +80,8 @@ double run(const RowwiseCall& call) {
   }
   const RowwiseKernel<T> kernel = kernel_of<T>(call);
 
-  return total_of(sum_over_blocks(
-      call.rows, block, threads, [&](ptrdiff_t start, ptrdiff_t count, int thread) {
+  return total_of(
+      sum_over_blocks(call.rows, block, threads, [&](ptrdiff_t start, ptrdiff_t count, int thread) {
         T* rows[kMaxArguments + 2 * kMaxInputs][kRows];
         const auto place = [&](const RowStream<T>& s, T** row) {
           for (ptrdiff_t r = 0; r < count; ++r) {

@@ -253,18 +253,18 @@ struct Widened {
   Vec<double> low, high;
 };
 INLINE Widened widen(Vec<float> v) {
-#if defined(__AVX512F__)
-  const auto low = __builtin_shufflevector(v.raw, v.raw, 0, 1, 2, 3, 4, 5, 6, 7);
-  const auto high = __builtin_shufflevector(v.raw, v.raw, 8, 9, 10, 11, 12, 13, 14, 15);
+#if defined(__AVX512F__)  // not the plain intrinsics: GCC 12 warns of what is inside them
+  const __m256 low = __builtin_shufflevector(v.raw, v.raw, 0, 1, 2, 3, 4, 5, 6, 7);
+  const __m256 high = _mm512_maskz_extractf32x8_ps(0xff, v.raw, 1);
+  return {_mm512_maskz_cvtps_pd(0xff, low), _mm512_maskz_cvtps_pd(0xff, high)};
 #elif defined(__AVX2__)
-  const auto low = __builtin_shufflevector(v.raw, v.raw, 0, 1, 2, 3);
-  const auto high = __builtin_shufflevector(v.raw, v.raw, 4, 5, 6, 7);
+  return {_mm256_cvtps_pd(_mm256_castps256_ps128(v.raw)),
+          _mm256_cvtps_pd(_mm256_extractf128_ps(v.raw, 1))};
+#elif defined(__x86_64__)
+  return {_mm_cvtps_pd(v.raw), _mm_cvtps_pd(_mm_movehl_ps(v.raw, v.raw))};
 #else
-  const auto low = __builtin_shufflevector(v.raw, v.raw, 0, 1);
-  const auto high = __builtin_shufflevector(v.raw, v.raw, 2, 3);
+  return {vcvt_f64_f32(vget_low_f32(v.raw)), vcvt_high_f64_f32(v.raw)};
 #endif
-  return {__builtin_convertvector(low, Vec<double>::Raw),
-          __builtin_convertvector(high, Vec<double>::Raw)};
 }
 
 /// The bits of a float as an integer of its size, and back.
@@ -301,6 +301,43 @@ INLINE T max(T a, T b) {
 template <class T>
 INLINE T min(T a, T b) {
   return select(a < b, a, b);
+}
+#if defined(__x86_64__)  // one instruction with just this rule for NaN, which GCC 12 does not find
+#if defined(__AVX512F__)
+INLINE Vec<float> max(Vec<float> a, Vec<float> b) {
+  return _mm512_maskz_max_ps(0xffff, a.raw, b.raw);
+}
+INLINE Vec<float> min(Vec<float> a, Vec<float> b) {
+  return _mm512_maskz_min_ps(0xffff, a.raw, b.raw);
+}
+INLINE Vec<double> max(Vec<double> a, Vec<double> b) {
+  return _mm512_maskz_max_pd(0xff, a.raw, b.raw);
+}
+INLINE Vec<double> min(Vec<double> a, Vec<double> b) {
+  return _mm512_maskz_min_pd(0xff, a.raw, b.raw);
+}
+#elif defined(__AVX2__)
+INLINE Vec<float> max(Vec<float> a, Vec<float> b) { return _mm256_max_ps(a.raw, b.raw); }
+INLINE Vec<float> min(Vec<float> a, Vec<float> b) { return _mm256_min_ps(a.raw, b.raw); }
+INLINE Vec<double> max(Vec<double> a, Vec<double> b) { return _mm256_max_pd(a.raw, b.raw); }
+INLINE Vec<double> min(Vec<double> a, Vec<double> b) { return _mm256_min_pd(a.raw, b.raw); }
+#else
+INLINE Vec<float> max(Vec<float> a, Vec<float> b) { return _mm_max_ps(a.raw, b.raw); }
+INLINE Vec<float> min(Vec<float> a, Vec<float> b) { return _mm_min_ps(a.raw, b.raw); }
+INLINE Vec<double> max(Vec<double> a, Vec<double> b) { return _mm_max_pd(a.raw, b.raw); }
+INLINE Vec<double> min(Vec<double> a, Vec<double> b) { return _mm_min_pd(a.raw, b.raw); }
+#endif
+#endif
+
+/// All lanes brought together by op, in a fixed tree.
+template <class E, class Op>
+INLINE E fold(Vec<E> v, Op op) {
+  E lanes[Vec<E>::lanes];
+  v.store(lanes);
+  for (int half = Vec<E>::lanes / 2; half > 0; half /= 2) {
+    for (int i = 0; i < half; ++i) lanes[i] = op(lanes[i], lanes[i + half]);
+  }
+  return lanes[0];
 }
 
 }  // namespace

@@ -13,12 +13,8 @@ template <class T>
 INLINE T row_max(const T* scores, ptrdiff_t classes) {
   const Vec<T> lowest(-__builtin_inf());
   Vec<T> peak = lowest;
-  for_each_vector<T>(classes,
-                     [&](auto span, int) { peak = max(span.load(scores, lowest), peak); });
-  T lanes[Vec<T>::lanes];
-  peak.store(lanes);
-  for (int i = 1; i < Vec<T>::lanes; ++i) lanes[0] = max(lanes[i], lanes[0]);
-  return lanes[0];
+  for_each_vector<T>(classes, [&](auto span, int) { peak = max(span.load(scores, lowest), peak); });
+  return fold(peak, [](T a, T b) { return max(a, b); });
 }
 
 /// How far a score lies below the peak: 0 at the peak, also where both are infinite.
@@ -39,15 +35,13 @@ INLINE double sum_of_others(const T* scores, ptrdiff_t classes, T peak, T* expon
   for_each_vector<T>(classes, [&](auto span, int position) {
     const V score = span.load(scores, padding);
     const auto is_peak = score == top;
-    const V e = exp(score - top);
-    below.add(select(is_peak, V(0), e), position);
-    at_peak = at_peak + select(is_peak, V(1), V(0));
-    if constexpr (keep) span.store(exponentials, select(is_peak, V(1), e));
+    const V e = select(is_peak, V(0), exp(score - top));
+    const V one = select(is_peak, V(1), V(0));
+    below.add(e, position);
+    at_peak = at_peak + one;
+    if constexpr (keep) span.store(exponentials, e + one);
   });
-  T lanes[V::lanes];
-  at_peak.store(lanes);
-  double ties = -1;
-  for (int i = 0; i < V::lanes; ++i) ties += static_cast<double>(lanes[i]);
+  const double ties = static_cast<double>(fold(at_peak, [](T a, T b) { return a + b; })) - 1;
   const bool undefined = peak == -__builtin_inf() || (peak == __builtin_inf() && ties > 0);
   if (undefined) return __builtin_nan("");
   const Sum sum = below.total();

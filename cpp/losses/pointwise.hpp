@@ -76,10 +76,10 @@ struct BinaryCrossEntropyWithLogits {
     const T against = select(below, positive, negative);  // the factor of what grows with |x|
     const T mass = positive + negative;
     const T linear = select(against == T(0), T(0), against * size);
-    return {.value = fma(mass, log1p_unit(e), linear),
-            .grad = {negative * select(below, tail, inverse) -
-                     positive * select(below, inverse, tail)},
-            .hess = {mass * tail * inverse}};
+    return {
+        .value = fma(mass, log1p_unit(e), linear),
+        .grad = {negative * select(below, tail, inverse) - positive * select(below, inverse, tail)},
+        .hess = {mass * tail * inverse}};
   }
 };
 

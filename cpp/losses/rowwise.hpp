@@ -136,8 +136,8 @@ struct CrossEntropy {
     const T x_label = row.labelled ? x[row.label] : T(0);
     const T z_label = row.labelled ? z[row.label] : T(0);
 
-    double mass = uniform * row.class_weight_sum;  // Σ cₖ
-    double linear = 0;                             // Σ cₖ(m − zₖ)
+    Sum mass = {uniform * row.class_weight_sum, 0};  // Σ cₖ
+    double linear = 0;                               // Σ cₖ(m − zₖ)
     if (!row.labelled || uniform != 0) {
       LaneSum<T> mass_sum, linear_sum;
       const V top(peak);
@@ -149,9 +149,10 @@ struct CrossEntropy {
         linear_sum.add(select(c == V(0), V(0), c * gap), position);
       });
       linear = total_of(linear_sum);
-      if (!row.labelled) mass = total_of(mass_sum);
+      if (!row.labelled) mass = mass_sum.total();
     }
     if (row.labelled) linear += product(own, gap_below(peak, z_label));
+    const double all = mass.high + own;
 
     const double others = sum_of_others<differentiate>(z, row.classes, peak, row.scratch);
     const double excess = log1p(others);
@@ -160,16 +161,21 @@ struct CrossEntropy {
       const double total = 1 + others;
       const double double_z_loss = 2 * options.z_loss;
       const double pull = options.z_loss == 0 ? 0 : double_z_loss * lse;
-      const double push = mass + own + pull;
+      // (mass + pull)·p − c = (mass − c + pull)·p − c(1 − p): two parts that do not cancel where
+      // one class has nearly all of p and c, given what the others have of the mass to full
+      // precision, which takes a second number.
+      const V mass_high(all), mass_low((all - static_cast<double>(static_cast<T>(all))) + mass.low);
       const double e_label = row.labelled ? static_cast<double>(row.scratch[row.label]) : 0;
-      const V inverse(1 / total), rest(others / total), push_all(push), square(double_z_loss);
-      const V factor(row.factor);
+      const V inverse(1 / total), rest(others / total), pull_all(pull), push(all + pull);
+      const V square(double_z_loss), factor(row.factor);
       for_each_vector<T>(row.classes, [&](auto span, int) {
         const V e = span.load(row.scratch, V(0));
         const V p = inverse * e;
         const V against = select(e == V(1), rest, V(1) - p);
-        V grad = select(e == V(0), V(0), push_all * p) - coefficient(span);
-        V hess = select(e == V(0), V(0), p * fma(push_all, against, square * p));
+        const V c = coefficient(span);
+        const V of_others = (mass_high - c) + mass_low;
+        V grad = select(e == V(0), V(0), (of_others + pull_all) * p) - c * against;
+        V hess = select(e == V(0), V(0), p * fma(push, against, square * p));
         if (options.transformed()) chain(span.load(x, V(0)), options, grad, hess);
         if constexpr ((wanted & kGrad) != 0) span.store(row.grad[0], factor * grad);
         if constexpr ((wanted & kHess) != 0) span.store(row.hess[0], factor * hess);
@@ -177,8 +183,8 @@ struct CrossEntropy {
       if (row.labelled) {
         const double p = e_label / total;
         const double against = complement(z_label, peak, e_label, others) / total;
-        double grad = product(p, mass + pull) - weight * uniform - own * against;
-        double hess = product(p, push * against + double_z_loss * p);
+        double grad = product(p, mass.high + pull) - weight * uniform - own * against;
+        double hess = product(p, (all + pull) * against + double_z_loss * p);
         if (options.transformed()) chain(static_cast<double>(x_label), options, grad, hess);
         if constexpr ((wanted & kGrad) != 0) {
           row.grad[0][row.label] = static_cast<T>(row.factor * grad);
@@ -189,7 +195,7 @@ struct CrossEntropy {
       }
     }
     if constexpr ((wanted & kValue) == 0) return 0;
-    return linear + product(mass + own, excess) + product(options.z_loss, lse * lse);
+    return linear + product(all, excess) + product(options.z_loss, lse * lse);
   }
 };
 

@@ -7,11 +7,10 @@ Every loss is a function that carries its derivatives: `huber(...)`, `huber.grad
 """
 
 from fastloss import config as _config
-from fastloss import losses as _losses
 from fastloss import threading as _threading
 from fastloss._core import version as __version__
 from fastloss.config import numerics_version, set_isa, show_config
-from fastloss.families import losses
+from fastloss.losses import losses
 from fastloss.targets import check_target
 from fastloss.threading import get_num_threads, set_num_threads, threads
 
@@ -29,5 +28,5 @@ __all__ = [
     "set_num_threads",
     "show_config",
     "threads",
-    *losses,
 ]
+__all__ += list(losses)

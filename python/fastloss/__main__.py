@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 import sys
 from collections.abc import Sequence
 
@@ -15,7 +16,8 @@ def list_losses() -> None:
     """Print the registry, a line per loss."""
     width = max(map(len, fl.losses))
     for name, loss in fl.losses.items():
-        arguments = [*loss.inputs, *loss.targets]
+        signature = inspect.signature(loss).parameters
+        arguments = [k for k in signature if k in (*loss.inputs, *loss.targets)]
         parameters = [f"{k}={p.default!r}" for k, p in loss.parameters.items()]
         print(f"{name:{width}}  {loss.family:9}  {', '.join(arguments + parameters)}")
 

@@ -178,7 +178,7 @@ def _declare(family: _Family, hess: HessKind, domains: Mapping[str, Domain], bod
         """Build the loss and its methods, all with their whole signature spelled out."""
         first: Any = None
         for index, (method, title) in enumerate(_METHODS):
-            defaults = {name: p.default for name, p in parameters.items()} | family.options
+            defaults = {name: p.default for name, p in parameters.items()} | dict(family.options)
             results = dict(_RESULT_KEYWORDS)
             if method == "weight_sum":  # has nothing to reduce
                 results = {"weight": None}

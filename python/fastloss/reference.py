@@ -163,7 +163,9 @@ def _rowwise_terms(
     else:
         target = np.moveaxis(target, axis, -1)
     with np.errstate(invalid="ignore", over="ignore"):
-        value, grads, hesses = _in_tuples(formula.body(scores, target, class_weight=cw, **parameters))
+        value, grads, hesses = _in_tuples(
+            formula.body(scores, target, class_weight=cw, **parameters)
+        )
         mass = np.sum(cw * target, axis=-1)
     return (
         np.where(ignored, 0, value),

@@ -97,9 +97,7 @@ def read_environment() -> None:
     """Take over what the environment and the container say, at import."""
     if asked := os.environ.get("FASTLOSS_NUM_THREADS"):
         if not asked.strip().isdecimal():
-            raise ValueError(
-                f"FASTLOSS_NUM_THREADS: expected an integer >= 1, got {asked!r}"
-            )
+            raise ValueError(f"FASTLOSS_NUM_THREADS: expected an integer >= 1, got {asked!r}")
         _core.set_process_threads(_checked("FASTLOSS_NUM_THREADS", "n", int(asked)))
     _core.set_cpu_quota(cpu_quota())
 

@@ -113,13 +113,10 @@ def cross_entropy(
         return np.where((a == 0) & ~np.isnan(b), 0, a * b)
 
     value = -product(c, log_softmax).sum(-1) + product(z_loss, lse**2)[..., 0]
-    push = mass + product(2 * z_loss, lse)
+    pull = product(2 * z_loss, lse)
     against = np.where(below == 0, others, 1 + (others - e)) / (1 + others)  # 1 − p
-    # push·p − c, which cancels for the only class that counts.
-    rest = mass - c
-    only = (rest == 0) & (c != 0)
-    grad = np.where(only, product(p, push - mass) - c * against, product(p, push) - c)
-    hess = product(p, push * against + 2 * z_loss * p)
+    grad = product(p, mass - c + pull) - c * against  # (mass + pull)·p − c
+    hess = product(p, (mass + pull) * against + 2 * z_loss * p)
 
     slope, curvature = 1 / temperature, 0
     if softcap is not None:

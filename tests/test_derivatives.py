@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The reference's derivatives against differences of its own values, in long double."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from accuracy import exactly
+from cases import (
+    REDUCTIONS,
+    Call,
+    Setting,
+    all_settings,
+    default_settings,
+    make_call,
+    make_weight,
+    settings,
+)
+
+STEP = np.longdouble(2) ** -10
+
+
+def difference(function: Callable[[Any], Any], step: Any) -> Any:
+    """Differentiate a function at 0, to fourth order."""
+    return (8 * (function(step) - function(-step)) - (function(2 * step) - function(-2 * step))) / (
+        12 * step
+    )
+
+
+def assert_is_derivative(derivative: Any, function: Callable[[Any], Any]) -> None:
+    """Compare with differences, as closely as those of two step sizes agree.
+
+    They disagree about a kink; few points may lie so close to one.
+    """
+    coarse, fine = difference(function, STEP), difference(function, STEP / 2)
+    assert np.shape(derivative) == np.shape(fine)
+    scale = 1 + np.abs(fine)
+    doubt = np.abs(coarse - fine)
+    assert np.mean(doubt < 1e-7 * scale) > 0.95
+    assert np.all(np.abs(derivative - fine) <= doubt + 1e-11 * scale)
+
+
+def per_input(call: Call, result: Any) -> tuple[np.ndarray, ...]:
+    """Return a derivative as a tuple over the inputs, however many there are."""
+    return result if len(call.loss.inputs) > 1 else (result,)
+
+
+def directions(call: Call) -> np.ndarray:
+    """Return in which elements to move at once, each of them in a term of its own."""
+    if call.loss.family == "rowwise":
+        return np.eye(call.first.shape[-1], dtype=np.longdouble)
+    return np.ones(1, dtype=np.longdouble)
+
+
+def moved(call: Call, name: str, change: Any) -> Call:
+    """Add a change to one input."""
+    return call.map(lambda x: x + change, (name,))
+
+
+def along(call: Call, derivative: np.ndarray, direction: np.ndarray) -> np.ndarray:
+    """Take what belongs to the elements that move."""
+    return (derivative * direction).sum(-1) if call.loss.family == "rowwise" else derivative
+
+
+def exact_call(setting: Setting, seed: int) -> Call:
+    shape = (400,) if setting.loss.family == "pointwise" else (40, 5)
+    return exactly(make_call(setting, shape, seed=seed), np.float64)
+
+
+@settings(all_settings())
+def test_each_term(setting: Setting) -> None:
+    call = exact_call(setting, seed=11)
+    grads, hesses = (per_input(call, x) for x in call.reference("grad_and_hess", reduction="none"))
+    for k, name in enumerate(call.loss.inputs):
+        for direction in directions(call):
+
+            def value(step: Any, name: str = name, direction: Any = direction) -> Any:
+                return moved(call, name, step * direction).reference(reduction="none")
+
+            def grad(step: Any, name: str = name, direction: Any = direction, k: int = k) -> Any:
+                there = moved(call, name, step * direction).reference("grad", reduction="none")
+                return along(call, per_input(call, there)[k], direction)
+
+            assert_is_derivative(along(call, grads[k], direction), value)
+            if call.loss.hess_kind != "absent":
+                assert_is_derivative(along(call, hesses[k], direction), grad)
+
+
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@settings(default_settings())
+def test_of_what_the_call_returns(setting: Setting, reduction: str) -> None:
+    """Under weights and reductions, derivatives are those of the result itself."""
+    call = exact_call(setting, seed=12)
+    weight = make_weight(call).astype(np.longdouble)
+    for k, name in enumerate(call.loss.inputs):
+        change = 0.01 * np.random.default_rng(13).normal(size=call.first.shape)
+
+        def terms(step: Any, name: str = name, change: Any = change) -> Any:
+            return moved(call, name, step * change).reference(reduction="none")
+
+        slope = difference(terms, STEP)
+        kinked = np.abs(slope - difference(terms, STEP / 2)) > 1e-9 * (1 + np.abs(slope))
+        assert kinked.mean() < 0.05
+        smooth = call.given(weight=np.where(kinked, 0, weight), reduction=reduction)
+
+        def total(step: Any, name: str = name, change: Any = change, call: Call = smooth) -> Any:
+            return np.sum(moved(call, name, step * change).reference())
+
+        grads, hesses = (per_input(call, x) for x in smooth.reference("grad_and_hess"))
+        assert_is_derivative(np.sum(grads[k] * change), total)
+        if call.loss.hess_kind == "absent":
+            continue
+        for direction in directions(call):
+
+            def grad(
+                step: Any,
+                name: str = name,
+                direction: Any = direction,
+                k: int = k,
+                call: Call = smooth,
+            ) -> Any:
+                there = moved(call, name, step * direction).reference("grad")
+                return along(call, per_input(call, there)[k], direction)
+
+            assert_is_derivative(along(call, hesses[k], direction), grad)
+
+
+@settings(default_settings())
+def test_hess_kind(setting: Setting) -> None:
+    call = make_call(setting, (20, 5), seed=14)
+    grads, hesses = (per_input(call, x) for x in call("grad_and_hess"))
+    assert any(np.any(grad != 0) for grad in grads)
+    is_zero = all(np.all(hess == 0) for hess in hesses)
+    assert is_zero == (setting.loss.hess_kind == "zero")

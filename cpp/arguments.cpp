@@ -133,7 +133,9 @@ Array as_array(const Caller& caller, const std::string& name, PyObject* object) 
     caller.fail(error.matches(PyExc_MemoryError)  ? PyExc_MemoryError
                 : error.matches(PyExc_ValueError) ? PyExc_ValueError
                                                   : PyExc_TypeError,
-                name, "expected an array: " + std::string(py::str(error.value())));
+                name,
+                "expected an array, got " + std::string(Py_TYPE(object)->tp_name) + ": " +
+                    std::string(py::str(error.value())));
   }
   Array result = described(caller, name, steal(array));
   result.weak = weak;
@@ -162,7 +164,8 @@ Array as_output(const Caller& caller, OutName name, PyObject* object, int ndim,
   }
   if (out.size() > 0 && overlaps_itself(out)) {
     caller.fail(PyExc_ValueError, name.text(),
-                "expected an array whose elements do not share memory");
+                "expected an array whose elements do not share memory, got strides " +
+                    shape_text(out.strides(), out.ndim()));
   }
   return out;
 }

@@ -13,6 +13,9 @@
 
 namespace fastloss {
 
+/// Results of more bytes than this go past the caches: the last level does not hold them anyway.
+constexpr ptrdiff_t kPastCache = ptrdiff_t{24} << 20;
+
 /// Adds a part to a running sum and keeps what rounding loses.
 inline void accumulate(Sum& sum, Sum part) {
   const double high = sum.high + part.high;
@@ -49,13 +52,18 @@ template <class T>
 class Scratch {
  public:
   /// `length` numbers for each of `slices` slices of each of `threads` threads.
-  Scratch(int threads, int slices, ptrdiff_t length)
-      : slices_(slices), stride_((length + kLine - 1) / kLine * kLine) {
-    const std::size_t numbers = static_cast<std::size_t>(threads) *
-                                static_cast<std::size_t>(slices) *
-                                static_cast<std::size_t>(stride_);
-    if (numbers > 0) {
-      memory_.reset(static_cast<T*>(::operator new(numbers * sizeof(T), std::align_val_t{64})));
+  Scratch(int threads, int slices, ptrdiff_t length) : slices_(slices) {
+    ptrdiff_t bytes;
+    if (__builtin_add_overflow(length, kLine - 1, &stride_)) throw std::bad_alloc();
+    stride_ -= stride_ % kLine;
+    if (__builtin_mul_overflow(stride_, static_cast<ptrdiff_t>(sizeof(T)), &bytes) ||
+        __builtin_mul_overflow(bytes, slices, &bytes) ||
+        __builtin_mul_overflow(bytes, threads, &bytes)) {
+      throw std::bad_alloc();
+    }
+    if (bytes > 0) {
+      const auto size = static_cast<std::size_t>(bytes);
+      memory_.reset(static_cast<T*>(::operator new(size, std::align_val_t{64})));
     }
   }
   T* slice(int thread, int slice) const {

@@ -348,7 +348,8 @@ class Evaluation {
         if (&b <= &a || !b.was_given || !may_overlap(a.array, b.array)) return;
         const py::object shares = py::module_::import("numpy").attr("shares_memory");
         if (!shares(a.array.owner, b.array.owner).cast<bool>()) return;
-        caller_.fail(PyExc_ValueError, "out", "expected arrays that do not share memory");
+        caller_.fail(PyExc_ValueError, "out",
+                     "expected arrays that do not share memory, got two that do");
       });
     });
   }
@@ -376,7 +377,12 @@ class Evaluation {
     PyObject* array = prototype != nullptr
                           ? PyArray_NewLikeArray(prototype->get(), NPY_KEEPORDER, dtype, 0)
                           : PyArray_SimpleNewFromDescr(terms_ndim_, terms_shape_, dtype);
-    if (array == nullptr) throw py::error_already_set();
+    if (array == nullptr) {
+      py::error_already_set error;
+      PyErr_Format(error.type().ptr(), "%s%s: %S", loss_.name.c_str(), caller_.method,
+                   error.value().ptr());
+      throw py::error_already_set();
+    }
     slot.array.owner = py::reinterpret_steal<py::object>(array);
     slot.array.storage = type == NPY_FLOAT ? Storage::float32 : Storage::float64;
   }
@@ -622,10 +628,12 @@ class Evaluation {
 }  // namespace
 
 PyObject* evaluate(PyObject*, PyObject* const* arguments, Py_ssize_t count) {
+  const char* name = "evaluate";
   try {
     if (count < 6) throw std::invalid_argument("evaluate: too few arguments");
     const Loss& loss = registered_loss(PyLong_AsLong(arguments[0]));
     const long method = PyLong_AsLong(arguments[1]);
+    name = loss.name.c_str();
     const std::size_t options = loss.family == Family::rowwise ? 3 : 0;
     const std::size_t expected = 6 + loss.arguments.size() + loss.parameters.size() + options;
     if (static_cast<std::size_t>(count) != expected || method < 0 ||
@@ -645,7 +653,7 @@ PyObject* evaluate(PyObject*, PyObject* const* arguments, Py_ssize_t count) {
   } catch (py::error_already_set& error) {
     error.restore();
   } catch (const std::bad_alloc&) {
-    PyErr_NoMemory();
+    PyErr_Format(PyExc_MemoryError, "%s: not enough memory to work in", name);
   } catch (const std::exception& error) {
     PyErr_SetString(PyExc_ValueError, error.what());
   }

@@ -6,7 +6,12 @@
 #include <bit>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <type_traits>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 namespace fastloss {
 namespace {
@@ -58,10 +63,20 @@ struct Matrix {
   }
 };
 
+template <class To, class Stored>
+To convert(Stored x) {
+  if constexpr (std::is_same_v<To, std::int64_t> && std::is_same_v<Stored, std::uint64_t>) {
+    constexpr auto largest = std::numeric_limits<std::int64_t>::max();
+    return x > static_cast<std::uint64_t>(largest) ? largest : static_cast<std::int64_t>(x);
+  } else {
+    return static_cast<To>(x);
+  }
+}
+
 template <class Stored, bool swapped, class To>
 void gather_matrix(const char* from, const Matrix& matrix, To* to) {
   matrix.for_each([&](ptrdiff_t offset, ptrdiff_t index) {
-    to[index] = static_cast<To>(load<Stored, swapped>(from + offset));
+    to[index] = convert<To>(load<Stored, swapped>(from + offset));
   });
 }
 
@@ -184,6 +199,25 @@ void Sequence::scatter(const From* from, ptrdiff_t start, ptrdiff_t count) const
   });
 }
 
+template <class T>
+void copy_past_cache(const T* from, T* to, ptrdiff_t count) {
+  ptrdiff_t i = 0;
+#if defined(__SSE2__)
+  constexpr ptrdiff_t step = sizeof(__m128i) / sizeof(T);
+  for (; i < count && reinterpret_cast<std::uintptr_t>(to + i) % sizeof(__m128i) != 0; ++i) {
+    to[i] = from[i];
+  }
+  for (; i + step <= count; i += step) {
+    const __m128i bits = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + i));
+    _mm_stream_si128(reinterpret_cast<__m128i*>(to + i), bits);
+  }
+  _mm_sfence();
+#endif
+  for (; i < count; ++i) to[i] = from[i];
+}
+
+template void copy_past_cache(const float*, float*, ptrdiff_t);
+template void copy_past_cache(const double*, double*, ptrdiff_t);
 template void Sequence::gather(ptrdiff_t, ptrdiff_t, float*) const;
 template void Sequence::gather(ptrdiff_t, ptrdiff_t, double*) const;
 template void Sequence::gather(ptrdiff_t, ptrdiff_t, std::int64_t*) const;

@@ -34,7 +34,7 @@ inline constexpr Storage kStorageOf<double> = Storage::float64;
 constexpr int kMaxDimensions = 64;
 
 /// An array as the sequence of its elements in C order of the dimensions appended to it. Lengths
-/// are positive. Integers that int64 cannot hold are gathered as negative labels.
+/// are positive. An integer beyond int64 is gathered as the largest one.
 class Sequence {
  public:
   Sequence() = default;
@@ -106,5 +106,9 @@ class Sequence {
   ptrdiff_t lengths_[kMaxDimensions];
   ptrdiff_t strides_[kMaxDimensions];
 };
+
+/// Copies to memory that will not be read soon, past the caches: it need not be read to be written.
+template <class T>
+void copy_past_cache(const T* from, T* to, ptrdiff_t count);
 
 }  // namespace fastloss

@@ -18,11 +18,11 @@ const PointwiseKernels<T>& kernels_of(const PointwiseLoss& loss) {
   }
 }
 
-/// One array of a call: where it is, or that it passes through a slice of scratch.
+/// One array of a call, which may pass through a slice of scratch.
 template <class T>
 struct Stream {
   const Sequence* sequence = nullptr;
-  T* contiguous = nullptr;
+  T* contiguous = nullptr;  // where it is, if it is contiguous
   int slice = -1;
 };
 
@@ -62,14 +62,15 @@ double run(const PointwiseCall& call) {
   const unsigned wanted = kCalls[call.call];
 
   int slices = 0;
-  const auto stream = [&](const Sequence* sequence) {
+  const auto stream = [&](const Sequence* sequence, bool staged = false) {
     Stream<T> s;
     if (sequence == nullptr) return s;
     s.sequence = sequence;
     s.contiguous = sequence->contiguous<T>();
-    if (s.contiguous == nullptr || call.count == 1) s.slice = slices++;
+    if (s.contiguous == nullptr || staged) s.slice = slices++;
     return s;
   };
+  const bool past_cache = call.count > kPastCache / static_cast<ptrdiff_t>(sizeof(T));
   Stream<T> arguments[kMaxArguments], grad[kMaxInputs], hess[kMaxInputs];
   Stream<T> varying[kMaxParameters];
   for (int k = 0; k < argument_count; ++k) arguments[k] = stream(&call.arguments[k]);
@@ -81,10 +82,10 @@ double run(const PointwiseCall& call) {
         call.varying[k] != nullptr ? stream(call.varying[k]) : Stream<T>{.slice = slices++};
   }
   const int unit_weight = varies && call.weight == nullptr ? slices++ : -1;
-  const Stream<T> value = stream(call.value);
+  const Stream<T> value = stream(call.value, past_cache);
   for (int k = 0; k < inputs; ++k) {
-    if (wanted & kGrad) grad[k] = stream(call.grad[k]);
-    if (wanted & kHess) hess[k] = stream(call.hess[k]);
+    if (wanted & kGrad) grad[k] = stream(call.grad[k], past_cache);
+    if (wanted & kHess) hess[k] = stream(call.hess[k], past_cache);
   }
 
   const PointwiseKernels<T>& kernels = kernels_of<T>(*call.loss);
@@ -114,7 +115,13 @@ double run(const PointwiseCall& call) {
           return s.slice < 0 ? s.contiguous + start : scratch.slice(thread, s.slice);
         };
         const auto finish = [&](const Stream<T>& s) {
-          if (s.slice >= 0) s.sequence->scatter(scratch.slice(thread, s.slice), start, count);
+          if (s.slice < 0) return;
+          const T* staged = scratch.slice(thread, s.slice);
+          if (s.contiguous != nullptr) {
+            copy_past_cache(staged, s.contiguous + start, count);
+          } else {
+            s.sequence->scatter(staged, start, count);
+          }
         };
         const auto fill = [&](int slice, T x) -> const T* {
           T* filled = scratch.slice(thread, slice);

@@ -13,6 +13,7 @@ constexpr ptrdiff_t kRows = 16;
 ptrdiff_t rows_at_once(ptrdiff_t classes) {
   return std::clamp<ptrdiff_t>(262144 / classes, 1, kRows);
 }
+constexpr ptrdiff_t kStaged = 8192;  // numbers
 // Rows whose labels and weights are looked at together.
 constexpr ptrdiff_t kLabels = 2048;
 
@@ -25,10 +26,11 @@ RowwiseKernel<T> kernel_of(const RowwiseCall& call) {
   }
 }
 
-/// An array with a row per term: rows in place, or through a slice of kRows rows of scratch.
+/// An array with a row per term, which may pass through a slice of scratch.
 template <class T>
 struct RowStream {
   const Sequence* sequence = nullptr;
+  bool has_contiguous_rows = false;
   int slice = -1;
 };
 
@@ -47,21 +49,28 @@ double run(const RowwiseCall& call) {
   const ptrdiff_t classes = call.classes;
 
   int slices = 0;
-  const auto stream = [&](const Sequence* sequence) {
+  bool gathers = false;
+  const auto stream = [&](const Sequence* sequence, bool staged = false) {
     const bool in_place = sequence->has_contiguous_rows<T>();
-    return RowStream<T>{sequence, in_place ? -1 : slices++};
+    gathers |= !in_place;
+    return RowStream<T>{sequence, in_place, in_place && !staged ? -1 : slices++};
   };
+  const bool past_cache = call.rows * classes > kPastCache / static_cast<ptrdiff_t>(sizeof(T));
   RowStream<T> arguments[kMaxArguments], grad[kMaxInputs], hess[kMaxInputs];
   for (int k = 0; k < argument_count; ++k) arguments[k] = stream(&call.arguments[k]);
   for (int k = 0; k < inputs; ++k) {
-    if (wanted & kGrad) grad[k] = stream(call.grad[k]);
-    if (wanted & kHess) hess[k] = stream(call.hess[k]);
+    if (wanted & kGrad) grad[k] = stream(call.grad[k], past_cache);
+    if (wanted & kHess) hess[k] = stream(call.hess[k], past_cache);
   }
 
   const double work = static_cast<double>(call.rows) * static_cast<double>(classes + 32) * 4;
   const int threads = threads_for(work);
   const ptrdiff_t block = rows_at_once(classes);
-  const Scratch<T> packed(threads, slices, classes * block);
+  // Rows on their way past the caches stay in the first two of them until they are complete.
+  const ptrdiff_t batch =
+      std::min(call.rows,
+               past_cache && !gathers ? std::clamp<ptrdiff_t>(kStaged / classes, 1, block) : block);
+  const Scratch<T> packed(threads, slices, classes * batch);
   const Scratch<T> exponentials(threads, 1, classes);
   const Scratch<T> class_weight(call.class_weight != nullptr, 1, classes);
   double class_weight_sum = static_cast<double>(classes);
@@ -80,71 +89,82 @@ double run(const RowwiseCall& call) {
   }
   const RowwiseKernel<T> kernel = kernel_of<T>(call);
 
+  const auto run_rows = [&](ptrdiff_t start, ptrdiff_t count, int thread, T* value) {
+    T* rows[kMaxArguments + 2 * kMaxInputs][kRows];
+    const auto place = [&](const RowStream<T>& s, T** row) {
+      for (ptrdiff_t r = 0; r < count; ++r) {
+        row[r] = s.slice < 0 ? s.sequence->template row<T>(start + r)
+                             : packed.slice(thread, s.slice) + r * classes;
+      }
+      return row;
+    };
+    const auto finish = [&](const RowStream<T>& s) {
+      if (s.slice < 0) return;
+      const T* staged = packed.slice(thread, s.slice);
+      if (!s.has_contiguous_rows) {
+        s.sequence->scatter(staged, start * classes, count * classes);
+        return;
+      }
+      for (ptrdiff_t r = 0; r < count; ++r) {
+        copy_past_cache(staged + r * classes, s.sequence->template row<T>(start + r), classes);
+      }
+    };
+
+    RowwiseTask<T> task;
+    task.rows = count;
+    task.classes = classes;
+    int used = 0;
+    for (int k = 0; k < argument_count; ++k) {
+      task.arguments[k] = place(arguments[k], rows[used++]);
+      if (arguments[k].slice >= 0) {
+        arguments[k].sequence->gather(start * classes, count * classes,
+                                      packed.slice(thread, arguments[k].slice));
+      }
+    }
+    std::int64_t labels[kRows];
+    task.labels = nullptr;
+    if (call.labels != nullptr) {
+      call.labels->gather(start, count, labels);
+      for (ptrdiff_t r = 0; r < count; ++r) {
+        if (ignored(call, labels[r])) labels[r] = kIgnored;
+      }
+      task.labels = labels;
+    }
+    T weight[kRows];
+    task.weight = nullptr;
+    if (call.weight != nullptr) {
+      call.weight->gather(start, count, weight);
+      task.weight = weight;
+    }
+    task.class_weight = call.class_weight != nullptr ? class_weight.slice(0, 0) : nullptr;
+    task.class_weight_sum = class_weight_sum;
+    task.parameters = parameters;
+    task.scale = call.scale;
+    task.value = value;
+    for (int k = 0; k < inputs; ++k) {
+      if (wanted & kGrad) task.grad[k] = place(grad[k], rows[used++]);
+      if (wanted & kHess) task.hess[k] = place(hess[k], rows[used++]);
+    }
+    task.scratch = exponentials.slice(thread, 0);
+    kernel(task);
+    for (int k = 0; k < inputs; ++k) {
+      if (wanted & kGrad) finish(grad[k]);
+      if (wanted & kHess) finish(hess[k]);
+    }
+  };
+
   return total_of(
       sum_over_blocks(call.rows, block, threads, [&](ptrdiff_t start, ptrdiff_t count, int thread) {
-        T* rows[kMaxArguments + 2 * kMaxInputs][kRows];
-        const auto place = [&](const RowStream<T>& s, T** row) {
-          for (ptrdiff_t r = 0; r < count; ++r) {
-            row[r] = s.slice < 0 ? s.sequence->template row<T>(start + r)
-                                 : packed.slice(thread, s.slice) + r * classes;
-          }
-          return row;
-        };
-        const auto finish = [&](const RowStream<T>& s) {
-          if (s.slice < 0) return;
-          s.sequence->scatter(packed.slice(thread, s.slice), start * classes, count * classes);
-        };
-
-        RowwiseTask<T> task;
-        task.rows = count;
-        task.classes = classes;
-        int used = 0;
-        for (int k = 0; k < argument_count; ++k) {
-          task.arguments[k] = place(arguments[k], rows[used++]);
-          if (arguments[k].slice >= 0) {
-            arguments[k].sequence->gather(start * classes, count * classes,
-                                          packed.slice(thread, arguments[k].slice));
-          }
-        }
-        std::int64_t labels[kRows];
-        task.labels = nullptr;
-        if (call.labels != nullptr) {
-          call.labels->gather(start, count, labels);
-          for (ptrdiff_t r = 0; r < count; ++r) {
-            if (ignored(call, labels[r])) labels[r] = kIgnored;
-          }
-          task.labels = labels;
-        }
-        T weight[kRows];
-        task.weight = nullptr;
-        if (call.weight != nullptr) {
-          call.weight->gather(start, count, weight);
-          task.weight = weight;
-        }
-        task.class_weight = call.class_weight != nullptr ? class_weight.slice(0, 0) : nullptr;
-        task.class_weight_sum = class_weight_sum;
-        task.parameters = parameters;
-        task.scale = call.scale;
         T value[kRows];
-        task.value = value;
-        for (int k = 0; k < inputs; ++k) {
-          if (wanted & kGrad) task.grad[k] = place(grad[k], rows[used++]);
-          if (wanted & kHess) task.hess[k] = place(hess[k], rows[used++]);
-        }
-        task.scratch = exponentials.slice(thread, 0);
-        kernel(task);
-        for (int k = 0; k < inputs; ++k) {
-          if (wanted & kGrad) finish(grad[k]);
-          if (wanted & kHess) finish(hess[k]);
+        for (ptrdiff_t r = 0; r < count; r += batch) {
+          run_rows(start + r, std::min(batch, count - r), thread, value + r);
         }
         Sum sum;
-        if (wanted & kValue) {
-          if (call.value != nullptr) {
-            call.value->scatter(value, start, count);
-          } else {
-            for (ptrdiff_t r = 0; r < count; ++r) {
-              accumulate(sum, {static_cast<double>(value[r]), 0});
-            }
+        if ((wanted & kValue) != 0 && call.value != nullptr) {
+          call.value->scatter(value, start, count);
+        } else if ((wanted & kValue) != 0) {
+          for (ptrdiff_t r = 0; r < count; ++r) {
+            accumulate(sum, {static_cast<double>(value[r]), 0});
           }
         }
         return sum;

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Derive the polynomials of cpp/math.hpp; with --check, compare them with what stands there.
 
-Each one is the minimax polynomial of its interval (Remez exchange). Its coefficients are rounded
-to the type one by one, from the lowest up, and the rest is fitted again after each rounding: the
-later coefficients make up for the error of the earlier ones.
+Each is the minimax polynomial of its interval, by Remez exchange. Its coefficients are rounded to
+the type one by one from the lowest up, with the rest fitted again after each rounding: the later
+ones make up for what the earlier ones lose.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from __future__ import annotations
 import argparse
 import struct
 import sys
+import textwrap
 from bisect import bisect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,15 +21,13 @@ import mpmath
 from mpmath import mp, mpf
 
 HEADER = Path(__file__).resolve().parent.parent / "cpp" / "math.hpp"
-COLUMNS = 100
-INDENT = 4
 
-mp.dps = 80
+mp.dps = 80  # the systems of equations are ill-conditioned
 
 
 @dataclass(frozen=True)
 class Polynomial:
-    """function(x) ~ P(x) on [low, high], where an error of P weighs weight(x) in the result."""
+    """P(x) ~ function(x) for low <= x <= high, to be used in weight(x) * P(x) + known terms."""
 
     name: str
     element: str
@@ -36,7 +35,7 @@ class Polynomial:
     low: mpf
     high: mpf
     function: Callable[[mpf], mpf]
-    weight: Callable[[mpf], mpf]
+    weight: Callable[[mpf], mpf]  # relative to the whole function, which the error shall be too
 
 
 def exp_rest(x: mpf) -> mpf:
@@ -44,55 +43,45 @@ def exp_rest(x: mpf) -> mpf:
     return (mp.expm1(x) - x) / x**2
 
 
-def log_rest(x: mpf) -> mpf:
-    """(log(1 + x) - x) / x^2."""
-    return (mp.log1p(x) - x) / x**2
+def log_rest(square: mpf) -> mpf:
+    """(log((1 + s) / (1 - s)) - 2 s) / s^3 for s = sqrt(square)."""
+    s = mp.sqrt(square)
+    return 2 * (mp.atanh(s) - s) / s**3
 
 
-def _exp(element: str, degree: int) -> Polynomial:
-    # A little more than half of log 2: where to split is decided by a rounded product.
-    bound = mp.log(2) / 2 * mpf("1.0001")
-    return Polynomial(
-        "exp_rest", element, degree, -bound, bound, exp_rest, lambda x: x**2 / mp.expm1(x)
-    )
+def log_weight(square: mpf) -> mpf:
+    s = mp.sqrt(square)
+    return s**3 / (2 * mp.atanh(s))
 
 
-def _log(name: str, element: str, degree: int, low: mpf, high: mpf) -> Polynomial:
-    return Polynomial(name, element, degree, low, high, log_rest, lambda x: x**2 / mp.log1p(x))
+def largest_square(ratio: str) -> mpf:
+    """The s^2 of the largest |s| where (1 + s) / (1 - s) is ratio, and a little more."""
+    return ((mpf(ratio) - 1) / (mpf(ratio) + 1)) ** 2 * mpf("1.0001")
 
+
+# A little more than half of log 2: which multiple is taken out is decided by a rounded product.
+HALF_LOG_2 = mp.log(2) / 2 * mpf("1.0001")
+
+EXP = (-HALF_LOG_2, HALF_LOG_2, exp_rest, lambda x: x**2 / mp.exp(x))
+EXPM1 = (-HALF_LOG_2, HALF_LOG_2, exp_rest, lambda x: x**2 / mp.expm1(x))
+LOG = (mpf(0), largest_square("0.707"), log_rest, log_weight)
+LOG1P_UNIT = (mpf(0), largest_square("2"), log_rest, log_weight)
 
 POLYNOMIALS = (
-    _exp("float", 4),
-    _exp("double", 9),
-    _log("log_rest", "float", 8, mp.sqrt(0.5) - 1, mp.sqrt(2) - 1),
-    _log("log_rest", "double", 19, mp.sqrt(0.5) - 1, mp.sqrt(2) - 1),
-    _log("log1p_unit_rest", "float", 8, mpf(0), mpf(1)),
-    _log("log1p_unit_rest", "double", 19, mpf(0), mpf(1)),
+    Polynomial("exp_polynomial", "float", 4, *EXP),
+    Polynomial("exp_polynomial", "double", 9, *EXP),
+    Polynomial("expm1_polynomial", "float", 5, *EXPM1),
+    Polynomial("expm1_polynomial", "double", 10, *EXPM1),
+    Polynomial("log_polynomial", "float", 2, *LOG),
+    Polynomial("log_polynomial", "double", 6, *LOG),
+    Polynomial("log1p_unit_polynomial", "float", 3, *LOG1P_UNIT),
+    Polynomial("log1p_unit_polynomial", "double", 9, *LOG1P_UNIT),
 )
 
 
-def rounded(x: mpf, element: str) -> mpf:
-    """The nearest float or double."""
-    if element == "double":
-        return mpf(float(x))
-    # Round the exact value once: by way of a double it would be rounded twice.
-    exponent = mp.floor(mp.log(abs(x), 2)) - 23
-    return mpf(mp.nint(x / mpf(2) ** exponent) * mpf(2) ** exponent)
-
-
-def literal(x: mpf, element: str) -> str:
-    """The shortest decimal that the compiler reads back as x."""
-    if element == "double":
-        return repr(float(x))
-    for digits in range(1, 10):
-        text = f"{float(x):.{digits}g}"
-        if struct.unpack("f", struct.pack("f", float(text)))[0] == float(x):
-            break
-    return text + ("f" if "." in text or "e" in text else ".0f")
-
-
-def chebyshev_points(low: mpf, high: mpf, count: int) -> list[mpf]:
-    middle, half = (low + high) / 2, (high - low) / 2
+def chebyshev_points(polynomial: Polynomial, count: int) -> list[mpf]:
+    middle = (polynomial.low + polynomial.high) / 2
+    half = (polynomial.high - polynomial.low) / 2
     return [middle - half * mp.cos(mp.pi * (2 * i + 1) / (2 * count)) for i in range(count)]
 
 
@@ -103,47 +92,43 @@ def evaluate(coefficients: Sequence[mpf], x: mpf) -> mpf:
 def remez(
     points: Sequence[mpf], values: Sequence[mpf], weights: Sequence[mpf], degree: int
 ) -> list[mpf]:
-    """The polynomial of the smallest maximum of weights * |values - P| over the points."""
+    """The polynomial with the smallest maximum of weight * |value - P(point)|."""
     count = degree + 2
     last = len(points) - 1
     reference = [
         round(float(last * (1 - mp.cos(mp.pi * i / (count - 1))) / 2)) for i in range(count)
     ]
     while True:
-        system = mp.matrix(count, count)
-        right = mp.matrix(count, 1)
+        system, right = mp.matrix(count, count), mp.matrix(count, 1)
         for row, j in enumerate(reference):
-            for column in range(degree + 1):
-                system[row, column] = weights[j] * points[j] ** column
+            for power in range(degree + 1):
+                system[row, power] = weights[j] * points[j] ** power
             system[row, degree + 1] = (-1) ** row
             right[row] = weights[j] * values[j]
-        *coefficients, level = mp.lu_solve(system, right)
+        solution: list[mpf] = list(mp.lu_solve(system, right))
+        coefficients, level = solution[:-1], solution[-1]
         errors = [
-            w * (v - evaluate(coefficients, x))
-            for x, v, w in zip(points, values, weights, strict=True)
+            weight * (value - evaluate(coefficients, x))
+            for x, value, weight in zip(points, values, weights, strict=True)
         ]
         worst = max(range(last + 1), key=lambda j: abs(errors[j]))
         if abs(errors[worst]) <= abs(level) * mpf("1.01"):
             return coefficients
-        exchange(reference, worst, [error > 0 for error in errors])
+        reference = exchanged(reference, worst, [error > 0 for error in errors])
 
 
-def exchange(reference: list[int], point: int, positive: Sequence[bool]) -> None:
-    """Take point into the reference in the place of a neighbour, so that the signs alternate."""
+def exchanged(reference: Sequence[int], point: int, positive: Sequence[bool]) -> list[int]:
+    """The reference with point for one of its neighbours, so that the signs still alternate."""
     place = bisect(reference, point)
-    if place > 0 and positive[reference[place - 1]] == positive[point]:
-        reference[place - 1] = point
-    elif place < len(reference) and positive[reference[place]] == positive[point]:
-        reference[place] = point
-    elif place == 0:
-        reference[:] = [point, *reference[:-1]]
-    else:
-        reference[:] = [*reference[1:], point]
+    for neighbour in (place - 1, place):
+        if 0 <= neighbour < len(reference) and positive[reference[neighbour]] == positive[point]:
+            return [*reference[:neighbour], point, *reference[neighbour + 1 :]]
+    return [point, *reference[:-1]] if place == 0 else [*reference[1:], point]
 
 
 def fit(polynomial: Polynomial) -> list[mpf]:
     """The rounded coefficients, lowest first."""
-    points = chebyshev_points(polynomial.low, polynomial.high, 16 * (polynomial.degree + 2))
+    points = chebyshev_points(polynomial, 16 * (polynomial.degree + 2))
     values = [polynomial.function(x) for x in points]
     weights = [abs(polynomial.weight(x)) for x in points]
     coefficients = []
@@ -155,21 +140,56 @@ def fit(polynomial: Polynomial) -> list[mpf]:
     return coefficients
 
 
+def rounded(x: mpf, element: str) -> mpf:
+    """The nearest number of the element type."""
+    with mp.workprec({"float": 24, "double": 53}[element]):
+        return +x
+
+
+def literal(x: mpf, element: str) -> str:
+    """The shortest decimal that the compiler reads back as x."""
+    if element == "double":
+        return repr(float(x))
+    candidates = (f"{float(x):.{digits}g}" for digits in range(1, 10))
+    return next(c for c in candidates if struct.pack("f", float(c)) == struct.pack("f", x)) + "f"
+
+
 def max_error(polynomial: Polynomial, coefficients: Sequence[mpf]) -> mpf:
-    points = chebyshev_points(polynomial.low, polynomial.high, 1000)
+    """Relative to the whole function."""
     return max(
         abs(polynomial.weight(x) * (polynomial.function(x) - evaluate(coefficients, x)))
-        for x in points
+        for x in chebyshev_points(polynomial, 1000)
     )
 
 
-def main() -> int:
+def blocks() -> Iterator[tuple[Polynomial, str]]:
+    """Each polynomial with its lines in the header."""
     for polynomial in POLYNOMIALS:
         coefficients = fit(polynomial)
-        error = max_error(polynomial, coefficients)
-        print(f"// {polynomial.name} {polynomial.element} 2^{mp.nstr(mp.log(error, 2), 4)}")
-        print(", ".join(literal(c, polynomial.element) for c in coefficients))
-    return 0
+        error = float(mp.log(max_error(polynomial, coefficients), 2))
+        arguments = ", ".join(literal(c, polynomial.element) for c in coefficients)
+        opening = "    return polynomial(x, "
+        call = textwrap.fill(
+            f"{arguments});", 100, initial_indent=opening, subsequent_indent=" " * 22
+        )
+        yield polynomial, f"    // tools/polynomials.py: within 2^{error:.1f} of the result\n{call}"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
+    parser.add_argument("--check", action="store_true", help="exit with 1 where the header differs")
+    check = parser.parse_args().check
+    header = HEADER.read_text(encoding="utf-8")
+    differences = header.count("return polynomial(") != len(POLYNOMIALS)
+    for polynomial, block in blocks():
+        title = f"{polynomial.name}, {polynomial.element}"
+        if not check:
+            low, high = (mp.nstr(bound, 5) for bound in (polynomial.low, polynomial.high))
+            print(f"{title}, {low} <= x <= {high}:\n{block}\n")
+        elif block not in header:
+            print(f"{title}: {HEADER.name} has something else than\n{block}\n")
+            differences = True
+    return 1 if check and differences else 0
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 """The three tasks: what is learned from which data, with which losses and settings."""
 
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -12,9 +11,10 @@ from fastloss.demo.data import DataSet, Floats, Targets
 from fastloss.demo.experiment import Objective, Task
 from fastloss.demo.models import HiddenLayerNetwork, Linear, Model
 from fastloss.demo.training import Loss, Settings
+from fastloss.families import Methods
 
 
-def _by_fastloss(function: Any, **parameters: float) -> Loss:
+def _by_fastloss(function: Methods, **parameters: float) -> Loss:
     def value_and_grad(outputs: Floats, targets: Targets) -> tuple[float, Floats]:
         result: tuple[float, Floats] = function.value_and_grad(
             outputs, targets, **parameters, out=(None, outputs)

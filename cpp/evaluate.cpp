@@ -378,9 +378,9 @@ class Evaluation {
                           ? PyArray_NewLikeArray(prototype->get(), NPY_KEEPORDER, dtype, 0)
                           : PyArray_SimpleNewFromDescr(terms_ndim_, terms_shape_, dtype);
     if (array == nullptr) {
-      py::error_already_set error;
-      PyErr_Format(error.type().ptr(), "%s%s: %S", loss_.name.c_str(), caller_.method,
-                   error.value().ptr());
+      const py::error_already_set error;
+      PyErr_Format(error.matches(PyExc_MemoryError) ? PyExc_MemoryError : PyExc_ValueError,
+                   "%s%s: %S", loss_.name.c_str(), caller_.method, error.value().ptr());
       throw py::error_already_set();
     }
     slot.array.owner = py::reinterpret_steal<py::object>(array);

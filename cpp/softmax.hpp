@@ -35,7 +35,7 @@ INLINE double sum_of_others(const T* scores, ptrdiff_t classes, T peak, T* expon
   for_each_vector<T>(classes, [&](auto span, int position) {
     const V score = span.load(scores, padding);
     const auto is_peak = score == top;
-    const V e = select(is_peak, V(0), exp(score - top));
+    const V e = select(is_peak, V(0), exp_nonpositive(score - top));
     const V one = select(is_peak, V(1), V(0));
     below.add(e, position);
     at_peak = at_peak + one;

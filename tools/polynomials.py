@@ -50,12 +50,13 @@ def log_rest(square: mpf) -> mpf:
 
 
 def log_weight(square: mpf) -> mpf:
+    """s^3 / log((1 + s) / (1 - s))."""
     s = mp.sqrt(square)
     return s**3 / (2 * mp.atanh(s))
 
 
 def largest_square(ratio: str) -> mpf:
-    """The s^2 of the largest |s| where (1 + s) / (1 - s) is ratio, and a little more."""
+    """Return s^2, and a little more, for (1 + s) / (1 - s) = ratio."""
     return ((mpf(ratio) - 1) / (mpf(ratio) + 1)) ** 2 * mpf("1.0001")
 
 
@@ -80,19 +81,21 @@ POLYNOMIALS = (
 
 
 def chebyshev_points(polynomial: Polynomial, count: int) -> list[mpf]:
+    """Return points of its interval, denser towards the ends."""
     middle = (polynomial.low + polynomial.high) / 2
     half = (polynomial.high - polynomial.low) / 2
     return [middle - half * mp.cos(mp.pi * (2 * i + 1) / (2 * count)) for i in range(count)]
 
 
 def evaluate(coefficients: Sequence[mpf], x: mpf) -> mpf:
+    """Return P(x)."""
     return mpmath.polyval(list(reversed(coefficients)), x)
 
 
 def remez(
     points: Sequence[mpf], values: Sequence[mpf], weights: Sequence[mpf], degree: int
 ) -> list[mpf]:
-    """The polynomial with the smallest maximum of weight * |value - P(point)|."""
+    """Find the polynomial with the smallest maximum of weight * |value - P(point)|."""
     count = degree + 2
     last = len(points) - 1
     reference = [
@@ -118,7 +121,7 @@ def remez(
 
 
 def exchanged(reference: Sequence[int], point: int, positive: Sequence[bool]) -> list[int]:
-    """The reference with point for one of its neighbours, so that the signs still alternate."""
+    """Put point in the place of a neighbour, so that the signs still alternate."""
     place = bisect(reference, point)
     for neighbour in (place - 1, place):
         if 0 <= neighbour < len(reference) and positive[reference[neighbour]] == positive[point]:
@@ -127,7 +130,7 @@ def exchanged(reference: Sequence[int], point: int, positive: Sequence[bool]) ->
 
 
 def fit(polynomial: Polynomial) -> list[mpf]:
-    """The rounded coefficients, lowest first."""
+    """Return the rounded coefficients, lowest first."""
     points = chebyshev_points(polynomial, 16 * (polynomial.degree + 2))
     values = [polynomial.function(x) for x in points]
     weights = [abs(polynomial.weight(x)) for x in points]
@@ -141,13 +144,13 @@ def fit(polynomial: Polynomial) -> list[mpf]:
 
 
 def rounded(x: mpf, element: str) -> mpf:
-    """The nearest number of the element type."""
+    """Return the nearest number of the element type."""
     with mp.workprec({"float": 24, "double": 53}[element]):
         return +x
 
 
 def literal(x: mpf, element: str) -> str:
-    """The shortest decimal that the compiler reads back as x."""
+    """Return the shortest decimal that the compiler reads back as x."""
     if element == "double":
         return repr(float(x))
     candidates = (f"{float(x):.{digits}g}" for digits in range(1, 10))
@@ -155,7 +158,7 @@ def literal(x: mpf, element: str) -> str:
 
 
 def max_error(polynomial: Polynomial, coefficients: Sequence[mpf]) -> mpf:
-    """Relative to the whole function."""
+    """Return the largest error relative to the whole function."""
     return max(
         abs(polynomial.weight(x) * (polynomial.function(x) - evaluate(coefficients, x)))
         for x in chebyshev_points(polynomial, 1000)
@@ -163,7 +166,7 @@ def max_error(polynomial: Polynomial, coefficients: Sequence[mpf]) -> mpf:
 
 
 def blocks() -> Iterator[tuple[Polynomial, str]]:
-    """Each polynomial with its lines in the header."""
+    """Yield each polynomial with its lines in the header."""
     for polynomial in POLYNOMIALS:
         coefficients = fit(polynomial)
         error = float(mp.log(max_error(polynomial, coefficients), 2))
@@ -176,6 +179,7 @@ def blocks() -> Iterator[tuple[Polynomial, str]]:
 
 
 def main() -> int:
+    """Print the polynomials, or compare them with the header."""
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument("--check", action="store_true", help="exit with 1 where the header differs")
     check = parser.parse_args().check

@@ -69,7 +69,7 @@ struct BinaryCrossEntropyWithLogits {
     const T positive = pos_weight * smoothed;
     const T negative = T(1) - smoothed;
     const T size = abs(logit);
-    const T e = exp(-size);
+    const T e = exp_nonpositive(-size);
     const T inverse = T(1) / (T(1) + e);
     const T tail = e * inverse;  // the sigmoid of −|x|; its complement is `inverse`
     const auto below = logit < T(0);

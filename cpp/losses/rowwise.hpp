@@ -97,7 +97,7 @@ struct CrossEntropy {
     if (options.capped()) {
       const V cap(options.softcap);
       const V u = x / cap;
-      const V e = exp(V(-2) * abs(u));
+      const V e = exp_nonpositive(V(-2) * abs(u));
       const V sech_squared = V(4) * e / ((V(1) + e) * (V(1) + e));
       slope = sech_squared / temperature;
       hess = hess * slope * slope - grad * (V(2) * tanh(u) * slope / cap);
@@ -174,8 +174,9 @@ struct CrossEntropy {
         const V against = select(e == V(1), rest, V(1) - p);
         const V c = coefficient(span);
         const V of_others = (mass_high - c) + mass_low;
-        V grad = select(e == V(0), V(0), (of_others + pull_all) * p) - c * against;
-        V hess = select(e == V(0), V(0), p * fma(push, against, square * p));
+        const auto impossible = p == V(0);  // then also where the pull is infinite
+        V grad = select(impossible, V(0), (of_others + pull_all) * p) - c * against;
+        V hess = select(impossible, V(0), p * fma(push, against, square * p));
         if (options.transformed()) chain(span.load(x, V(0)), options, grad, hess);
         if constexpr ((wanted & kGrad) != 0) span.store(row.grad[0], factor * grad);
         if constexpr ((wanted & kHess) != 0) span.store(row.hess[0], factor * hess);

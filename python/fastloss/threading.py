@@ -120,7 +120,8 @@ def cpu_quota(
         return 0
     quotas = []
     for line in lines:
-        _, controllers, path = line.split(":", 2)
+        _, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
         if controllers == "":  # version 2: one tree for all controllers
             mount = root
         elif "cpu" in controllers.split(","):
@@ -143,5 +144,5 @@ def _quota_of(group: Path) -> int:
             quota = (group / "cpu.cfs_quota_us").read_text().strip()
             period = (group / "cpu.cfs_period_us").read_text().strip()
         return 0 if quota == "max" or int(quota) <= 0 else math.ceil(int(quota) / int(period))
-    except (OSError, ValueError):
+    except (OSError, ValueError, ZeroDivisionError):
         return 0

@@ -42,6 +42,7 @@ struct PointwiseTask {
   const T* weight;                      // null: every weight is 1
   const T* parameters[kMaxParameters];  // one number each or, if they vary, one per term
   T scale;                              // grad and hess are multiplied by it
+  bool past_cache;                      // store past the caches; results are 16-byte aligned
   T* value;                             // null: the values are summed instead
   T* grad[kMaxInputs];                  // null in a varying kernel: not wanted
   T* hess[kMaxInputs];

@@ -96,17 +96,17 @@ INLINE T expm1_polynomial(T x) {
   }
 }
 
-/// (log((1 + s) / (1 − s)) − 2s) / s³ for x = s² and 0.707 <= (1 + s) / (1 − s) <= 1.414.
+/// (log((1 + s) / (1 − s)) − 2s) / s³ for x = s² and 0.75 <= (1 + s) / (1 − s) <= 1.5.
 template <class T>
 INLINE T log_polynomial(T x) {
   if constexpr (is_single<T>) {
-    // tools/polynomials.py: within 2^-30.2 of the result
-    return polynomial(x, 0.66666776f, 0.39977574f, 0.29871216f);
+    // tools/polynomials.py: within 2^-28.4 of the result
+    return polynomial(x, 0.6666695f, 0.3995767f, 0.30364195f);
   } else {
-    // tools/polynomials.py: within 2^-59.5 of the result
-    return polynomial(x, 0.6666666666666735, 0.39999999999409125, 0.2857142874377642,
-                      0.22222198415862654, 0.18183573239552198, 0.1531380435061681,
-                      0.14798588131157245);
+    // tools/polynomials.py: within 2^-62.7 of the result
+    return polynomial(x, 0.666666666666666, 0.4000000000005666, 0.28571428555832207,
+                      0.2222222429612508, 0.1818166588600499, 0.15391112012838884,
+                      0.13173591071481042, 0.1384314324683604);
   }
 }
 
@@ -175,7 +175,7 @@ INLINE T exp_nonpositive(T x) {
   using F = Float<ElementOf<T>>;
   // 2ⁿ may be subnormal, 2^(n + lift) is not.
   constexpr int lift = F::fraction_bits + 3;
-  constexpr ElementOf<T> lowered = is_single<T> ? 0x1p-26 : 0x1p-55;
+  constexpr ElementOf<T> lowered = ElementOf<T>(1) / (std::int64_t{1} << lift);
   constexpr ElementOf<T> rounder = C::rounder + F::exponent_bias + lift;
   x = max(T(C::exp_zero), x);
   const T shifted = fma(x, T(C::log2_e), T(rounder));
@@ -223,7 +223,8 @@ INLINE T tanh(T x) {
   const T shifted = fma(y, T(C::log2_e), T(rounder));
   const T scale = power_of_two<T>(to_bits(shifted));
   const T less_one = scale - T(1);
-  const ExactSum<T> e = expm1_sum(y, shifted - T(rounder), scale, {less_one, scale - (less_one + T(1))});
+  const ExactSum<T> e =
+      expm1_sum(y, shifted - T(rounder), scale, {less_one, scale - (less_one + T(1))});
   const T high = e.high + e.low;
   const T low = e.low - (high - e.high);
   const T divisor = T(2) + high;
@@ -246,7 +247,7 @@ INLINE T log1p_unit(T x) {
   return fma(s, fma(s, fma(s, log1p_unit_polynomial(s * s), divisor_low), -x), x);
 }
 
-/// y = 2ⁿ m with 0.707 <= m < 1.414.
+/// y = 2ⁿ m with 0.75 <= m < 1.5.
 template <class T>
 struct Exponent {
   T n;
@@ -256,19 +257,19 @@ template <class T>
 INLINE Exponent<T> exponent(T y) {
   using F = Float<ElementOf<T>>;
   using C = Constants<ElementOf<T>>;
-  const auto n = (to_bits(abs(y)) - to_bits(T(0.707))) >> F::fraction_bits;
+  const auto n = (to_bits(abs(y)) - to_bits(T(0.75))) >> F::fraction_bits;
   return {from_bits<T>(n + to_bits(T(C::rounder))) - T(C::rounder), n << F::fraction_bits};
 }
 
-/// n log 2 + log(1 + f) + low.
+/// n log 2 + log(1 + f).
 template <class T>
-INLINE T log_of_parts(T n, T f, T low) {
+INLINE T log_of_parts(T n, T f) {
   using C = Constants<ElementOf<T>>;
   const T whole = n * T(C::log_2_high);
   const T sum = whole + f;
   const T s = f / (T(2) + f);
   const T rest = fma(s * s, log_polynomial(s * s), -f);
-  return sum + fma(s, rest, fma(n, T(C::log_2_low), (f - (sum - whole)) + low));
+  return sum + fma(s, rest, fma(n, T(C::log_2_low), f - (sum - whole)));
 }
 
 /// log y: the result where y is positive and finite.
@@ -288,7 +289,7 @@ INLINE T log(T x) {
   const T y = select(subnormal, x * T(ElementOf<T>(std::int64_t{1} << lift)), x);
   const auto [n, shifted] = exponent(y);
   const T f = from_bits<T>(to_bits(y) - shifted) - T(1);
-  return log_with_edges(x, log_of_parts(n - select(subnormal, T(lift), T(0)), f, T(0)));
+  return log_with_edges(x, log_of_parts(n - select(subnormal, T(lift), T(0)), f));
 }
 
 /// log(1 + x).
@@ -296,12 +297,11 @@ template <class T>
 INLINE T log1p(T x) {
   const T y = T(1) + x;
   const auto [n, shifted] = exponent(y);
-  // (1 + x) / 2ⁿ − 1, from x itself. Where 2⁻ⁿ is too small for a number, so is its effect.
-  const T inverse = max(from_bits<T>(to_bits(T(1)) - shifted), T(0));
-  const T a = inverse - T(1);
-  const T b = from_bits<T>(to_bits(x) - shifted);
-  const T f = a + b;
-  return copysign(log_with_edges(y, log_of_parts(n, f, b - (f - a))), x);
+  // (1 + x) / 2ⁿ − 1, from x itself: exact but for the x next below 1/2. Where 2⁻ⁿ is too small for
+  // a number, so is its effect.
+  const T less_one = max(from_bits<T>(to_bits(T(1)) - shifted), T(0)) - T(1);
+  const T f = less_one + from_bits<T>(to_bits(x) - shifted);
+  return copysign(log_with_edges(y, log_of_parts(n, f)), x);
 }
 
 }  // namespace

@@ -62,15 +62,14 @@ double run(const PointwiseCall& call) {
   const unsigned wanted = kCalls[call.call];
 
   int slices = 0;
-  const auto stream = [&](const Sequence* sequence, bool staged = false) {
+  const auto stream = [&](const Sequence* sequence) {
     Stream<T> s;
     if (sequence == nullptr) return s;
     s.sequence = sequence;
     s.contiguous = sequence->contiguous<T>();
-    if (s.contiguous == nullptr || staged) s.slice = slices++;
+    if (s.contiguous == nullptr) s.slice = slices++;
     return s;
   };
-  const bool past_cache = call.count > kPastCache / static_cast<ptrdiff_t>(sizeof(T));
   Stream<T> arguments[kMaxArguments], grad[kMaxInputs], hess[kMaxInputs];
   Stream<T> varying[kMaxParameters];
   for (int k = 0; k < argument_count; ++k) arguments[k] = stream(&call.arguments[k]);
@@ -82,11 +81,20 @@ double run(const PointwiseCall& call) {
         call.varying[k] != nullptr ? stream(call.varying[k]) : Stream<T>{.slice = slices++};
   }
   const int unit_weight = varies && call.weight == nullptr ? slices++ : -1;
-  const Stream<T> value = stream(call.value, past_cache);
+  const Stream<T> value = stream(call.value);
   for (int k = 0; k < inputs; ++k) {
-    if (wanted & kGrad) grad[k] = stream(call.grad[k], past_cache);
-    if (wanted & kHess) hess[k] = stream(call.hess[k], past_cache);
+    if (wanted & kGrad) grad[k] = stream(call.grad[k]);
+    if (wanted & kHess) hess[k] = stream(call.hess[k]);
   }
+
+  bool past_cache = call.count > kPastCache / static_cast<ptrdiff_t>(sizeof(T));
+  const auto may_pass = [](const Stream<T>& s) {
+    return s.sequence == nullptr ||
+           (s.contiguous != nullptr && reinterpret_cast<std::uintptr_t>(s.contiguous) % 16 == 0);
+  };
+  past_cache = past_cache && may_pass(value);
+  for (int k = 0; k < inputs; ++k)
+    past_cache = past_cache && may_pass(grad[k]) && may_pass(hess[k]);
 
   const PointwiseKernels<T>& kernels = kernels_of<T>(*call.loss);
   const PointwiseKernel<T> kernel = varies                   ? kernels.varying
@@ -115,13 +123,7 @@ double run(const PointwiseCall& call) {
           return s.slice < 0 ? s.contiguous + start : scratch.slice(thread, s.slice);
         };
         const auto finish = [&](const Stream<T>& s) {
-          if (s.slice < 0) return;
-          const T* staged = scratch.slice(thread, s.slice);
-          if (s.contiguous != nullptr) {
-            copy_past_cache(staged, s.contiguous + start, count);
-          } else {
-            s.sequence->scatter(staged, start, count);
-          }
+          if (s.slice >= 0) s.sequence->scatter(scratch.slice(thread, s.slice), start, count);
         };
         const auto fill = [&](int slice, T x) -> const T* {
           T* filled = scratch.slice(thread, slice);
@@ -140,6 +142,7 @@ double run(const PointwiseCall& call) {
                                    ? in(varying[k])
                                    : fill(varying[k].slice, parameters[k]);
         }
+        task.past_cache = past_cache;
         task.value = out(value);
         for (int k = 0; k < inputs; ++k) {
           task.grad[k] = out(grad[k]);

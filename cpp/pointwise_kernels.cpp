@@ -96,19 +96,26 @@ Sum run(const PointwiseTask<T>& task) {
             terms.hess[k] = factor * terms.hess[k];
           }
         }
+        const auto store = [&](T* to, V v) {
+          if (block.past_cache) {
+            store_past_cache(to + i, v);
+          } else {
+            v.store(to + i);
+          }
+        };
         if constexpr (want_value) {
           if (block.value != nullptr) {
-            terms.value.store(block.value + i);
+            store(block.value, terms.value);
           } else {
             sum.add(terms.value, position);
           }
         }
         for (int k = 0; k < inputs; ++k) {
           if constexpr (want_grad) {
-            if (!varying || block.grad[k] != nullptr) terms.grad[k].store(block.grad[k] + i);
+            if (!varying || block.grad[k] != nullptr) store(block.grad[k], terms.grad[k]);
           }
           if constexpr (want_hess) {
-            if (!varying || block.hess[k] != nullptr) terms.hess[k].store(block.hess[k] + i);
+            if (!varying || block.hess[k] != nullptr) store(block.hess[k], terms.hess[k]);
           }
         }
       }
@@ -137,6 +144,7 @@ Sum run(const PointwiseTask<T>& task) {
       copy(task.weight + whole, tail.weight, rest);
       block.weight = tail.weight;
     }
+    block.past_cache = false;
     block.value = tail.value;
     for (int k = 0; k < inputs; ++k) {
       block.grad[k] = tail.grad[k];
@@ -164,6 +172,7 @@ Sum run(const PointwiseTask<T>& task) {
       }
     }
   }
+  if (task.past_cache) finish_past_cache();
   return sum.total();
 }
 

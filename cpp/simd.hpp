@@ -216,6 +216,34 @@ INLINE Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) {
 #endif
 }
 
+/// Stores past the caches, where the CPU can: memory need not be read to be written. For results
+/// that will not be read soon; p is a multiple of 16 bytes.
+INLINE void store_past_cache(float* p, Vec<float> v) {
+#if defined(__AVX512F__)
+  _mm_stream_ps(p, _mm512_maskz_extractf32x4_ps(0xf, v.raw, 0));
+  _mm_stream_ps(p + 4, _mm512_maskz_extractf32x4_ps(0xf, v.raw, 1));
+  _mm_stream_ps(p + 8, _mm512_maskz_extractf32x4_ps(0xf, v.raw, 2));
+  _mm_stream_ps(p + 12, _mm512_maskz_extractf32x4_ps(0xf, v.raw, 3));
+#elif defined(__AVX2__)
+  _mm_stream_ps(p, _mm256_castps256_ps128(v.raw));
+  _mm_stream_ps(p + 4, _mm256_extractf128_ps(v.raw, 1));
+#elif defined(__x86_64__)
+  _mm_stream_ps(p, v.raw);
+#else
+  v.store(p);
+#endif
+}
+INLINE void store_past_cache(double* p, Vec<double> v) {
+  store_past_cache(reinterpret_cast<float*>(p), __builtin_bit_cast(Vec<float>, v));
+}
+
+/// Makes such stores visible before all that follows.
+INLINE void finish_past_cache() {
+#if defined(__x86_64__)
+  _mm_sfence();
+#endif
+}
+
 /// The first `count` lanes from p, 0 ≤ count ≤ lanes, and padding in the others. Reads no further.
 template <class E>
 INLINE Vec<E> load_first(const E* p, int count, Vec<E> padding) {

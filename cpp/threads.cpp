@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "threads.hpp"
 
+#include <omp.h>
 #include <pthread.h>
+#include <signal.h>
 #if defined(__linux__)
 #include <sched.h>
 #endif
 
 #include <algorithm>
 #include <atomic>
-#include <cmath>
+#include <memory>
+#include <mutex>
+#include <system_error>
+#include <thread>
 
 namespace fastloss {
 namespace {
@@ -33,7 +38,119 @@ int request() {
   return local_request > 0 ? local_request : process_request.load(std::memory_order_relaxed);
 }
 
+// How often a thread looks for news before it sleeps: some ten microseconds.
+constexpr int kPatience = 1000;
+
+template <class T>
+T wait_until_not(const std::atomic<T>& variable, T old) {
+  for (int looks = 0;; ++looks) {
+    const T now = variable.load(std::memory_order_acquire);
+    if (now != old) return now;
+    if (looks >= kPatience) variable.wait(old, std::memory_order_acquire);
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+  }
+}
+
+/// OpenMP's threads, inside parallel regions that they never leave. At the end of a region OpenMP
+/// spins for milliseconds, and then both whoever comes next (a BLAS, say) and the thread that is
+/// waited for lack a core. Here they sleep soon, and a caller waits for none that has not begun.
+class Crew {
+ public:
+  void run(ptrdiff_t chunks, int threads, Work work, const void* context) {
+    const std::unique_lock lock(mutex_, std::try_to_lock);
+    if (!lock) threads = 1;  // another call has the crew
+    if (threads <= 1) {
+      for (ptrdiff_t chunk = 0; chunk < chunks; ++chunk) work(context, chunk, 0);
+      return;
+    }
+    if (threads > capacity_) {
+      shares_.reset(new Share[static_cast<std::size_t>(threads)]);
+      hire(threads - capacity_);
+    }
+    for (int t = 0; t < threads; ++t) {
+      shares_[t].next = chunks * t / threads;
+      shares_[t].end = chunks * (t + 1) / threads;
+    }
+    threads_ = threads;
+    work_ = work;
+    context_ = context;
+    inside_.store(0, std::memory_order_release);
+    jobs_.fetch_add(1, std::memory_order_release);
+    jobs_.notify_all();
+    work_through(0);
+    unsigned inside = inside_.fetch_or(kClosed, std::memory_order_acq_rel) | kClosed;
+    while (inside != kClosed) inside = wait_until_not(inside_, inside);
+  }
+
+ private:
+  /// A contiguous part of the chunks: its thread begins with it, the others help to finish it.
+  struct alignas(64) Share {
+    std::atomic<ptrdiff_t> next;
+    ptrdiff_t end;
+  };
+  static constexpr unsigned kClosed = 1u << 31;
+
+  void hire(int count) {
+    const int first = capacity_;
+    capacity_ += count;  // also where fewer come: the job is done without them
+    try {
+      std::thread([this, first, count] {
+        sigset_t all;
+        sigfillset(&all);
+        pthread_sigmask(SIG_BLOCK, &all, nullptr);
+#pragma omp parallel num_threads(count)
+        serve(first + omp_get_thread_num());
+      }).detach();
+    } catch (const std::system_error&) {
+    }
+  }
+
+  [[noreturn]] void serve(int thread) {
+    for (unsigned seen = 0;;) {
+      seen = wait_until_not(jobs_, seen);
+      unsigned inside = inside_.load(std::memory_order_acquire);
+      while ((inside & kClosed) == 0 &&
+             !inside_.compare_exchange_weak(inside, inside + 1, std::memory_order_acq_rel)) {
+      }
+      if ((inside & kClosed) != 0) continue;  // too late
+      if (thread < threads_) work_through(thread);
+      inside_.fetch_sub(1, std::memory_order_acq_rel);
+      inside_.notify_all();
+    }
+  }
+
+  void work_through(int thread) {
+    for (int helped = 0; helped < threads_; ++helped) {
+      Share& share = shares_[(thread + helped) % threads_];
+      for (;;) {
+        const ptrdiff_t chunk = share.next.fetch_add(1, std::memory_order_relaxed);
+        if (chunk >= share.end) break;
+        work_(context_, chunk, thread);
+      }
+    }
+  }
+
+  std::mutex mutex_;
+  int capacity_ = 1;  // threads, a caller among them
+  std::unique_ptr<Share[]> shares_;
+
+  // The job; written while nobody is inside.
+  int threads_ = 0;
+  Work work_ = nullptr;
+  const void* context_ = nullptr;
+
+  alignas(64) std::atomic<unsigned> jobs_{0};          // how many there have been
+  alignas(64) std::atomic<unsigned> inside_{kClosed};  // threads at work, but for the caller
+};
+
 }  // namespace
+
+void run_chunks(ptrdiff_t chunks, int threads, Work work, const void* context) {
+  static Crew& crew = *new Crew;  // never destroyed: its threads outlive all static objects
+  crew.run(chunks, threads, work, context);
+}
 
 void set_process_threads(int n) { process_request = n; }
 void set_local_threads(int n) { local_request = n; }

@@ -2,11 +2,7 @@
 // How many threads a call gets, and the one parallel loop.
 #pragma once
 
-#include <omp.h>
-
-#include <atomic>
 #include <cstddef>
-#include <memory>
 
 namespace fastloss {
 
@@ -30,51 +26,18 @@ int threads_for(double work);
 /// Makes children forked from now on serial. Called once, at import.
 void watch_forks();
 
-// How often a thread that is done looks for the others before it sleeps: some ten microseconds.
-constexpr int kPatience = 10000;
+/// work(context, chunk, thread) for every chunk, on at most so many threads, the caller among them.
+using Work = void (*)(const void* context, ptrdiff_t chunk, int thread);
+void run_chunks(ptrdiff_t chunks, int threads, Work work, const void* context);
 
-/// One thread's part of a loop, which others may help to finish.
-struct alignas(64) Share {
-  std::atomic<ptrdiff_t> next;
-  ptrdiff_t end;
-};
-
-/// body(chunk, thread) for every chunk. Each thread begins with a contiguous part and then helps
-/// the others, so a thread that comes late or not at all, on a busy machine, holds nothing up.
-/// The body must not throw. Throws std::bad_alloc before the first chunk.
+/// body(chunk, thread) for every chunk; the body must not throw. Throws std::bad_alloc before the
+/// first chunk.
 template <class Body>
 void parallel_for(ptrdiff_t chunks, int threads, const Body& body) {
-  if (threads <= 1) {
-    for (ptrdiff_t chunk = 0; chunk < chunks; ++chunk) body(chunk, 0);
-    return;
-  }
-  const std::unique_ptr<Share[]> shares(new Share[static_cast<std::size_t>(threads)]);
-  for (int t = 0; t < threads; ++t) {
-    shares[t].next = chunks * t / threads;
-    shares[t].end = chunks * (t + 1) / threads;
-  }
-  std::atomic<int> finished{0};
-#pragma omp parallel num_threads(threads)
-  {
-    const int thread = omp_get_thread_num();
-    for (int helped = 0; helped < threads; ++helped) {
-      Share& share = shares[(thread + helped) % threads];
-      for (;;) {
-        const ptrdiff_t chunk = share.next.fetch_add(1, std::memory_order_relaxed);
-        if (chunk >= share.end) break;
-        body(chunk, thread);
-      }
-    }
-    // OpenMP's barrier spins, and would keep the thread that it waits for from running.
-    finished.fetch_add(1, std::memory_order_acq_rel);
-    finished.notify_all();
-    const int team = omp_get_num_threads();
-    for (int looks = 0;; ++looks) {
-      const int done = finished.load(std::memory_order_acquire);
-      if (done == team) break;
-      if (looks >= kPatience) finished.wait(done, std::memory_order_acquire);
-    }
-  }
+  const Work work = [](const void* context, ptrdiff_t chunk, int thread) {
+    (*static_cast<const Body*>(context))(chunk, thread);
+  };
+  run_chunks(chunks, threads, work, &body);
 }
 
 }  // namespace fastloss

@@ -65,7 +65,7 @@ HALF_LOG_2 = mp.log(2) / 2 * mpf("1.0001")
 
 EXP = (-HALF_LOG_2, HALF_LOG_2, exp_rest, lambda x: x**2 / mp.exp(x))
 EXPM1 = (-HALF_LOG_2, HALF_LOG_2, exp_rest, lambda x: x**2 / mp.expm1(x))
-LOG = (mpf(0), largest_square("0.707"), log_rest, log_weight)
+LOG = (mpf(0), largest_square("1.5"), log_rest, log_weight)
 LOG1P_UNIT = (mpf(0), largest_square("2"), log_rest, log_weight)
 
 POLYNOMIALS = (
@@ -74,7 +74,7 @@ POLYNOMIALS = (
     Polynomial("expm1_polynomial", "float", 5, *EXPM1),
     Polynomial("expm1_polynomial", "double", 10, *EXPM1),
     Polynomial("log_polynomial", "float", 2, *LOG),
-    Polynomial("log_polynomial", "double", 6, *LOG),
+    Polynomial("log_polynomial", "double", 7, *LOG),
     Polynomial("log1p_unit_polynomial", "float", 3, *LOG1P_UNIT),
     Polynomial("log1p_unit_polynomial", "double", 9, *LOG1P_UNIT),
 )

@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "arguments.hpp"
+#include "results.hpp"
 
 namespace fastloss {
 namespace {
@@ -34,12 +35,6 @@ struct Request {
   PyObject* const* options;
 };
 
-/// Where a result goes: an array that was given, or a new one, or nowhere (a number is returned).
-struct Slot {
-  Array array;
-  bool was_given = false;
-};
-
 class Evaluation {
  public:
   Evaluation(const Loss& loss, int method, const Request& request)
@@ -48,7 +43,8 @@ class Evaluation {
         wanted_(kMethods[method].wanted),
         inputs_(loss.signature.inputs),
         caller_{loss, kMethods[method].name},
-        request_(request) {}
+        request_(request),
+        results_(caller_, wanted_, inputs_) {}
 
   PyObject* run() {
     read_arguments();
@@ -63,8 +59,11 @@ class Evaluation {
       return PyFloat_FromDouble(single_ ? weight_sum<float>() : weight_sum<double>());
     }
     read_reduction();
-    read_out();
-    separate_inputs_from_outputs();
+    results_.read(request_.out, (wanted_ & kValue) != 0 && reduction_ == Reduction::none, terms(),
+                  {scores().ndim(), scores().shape()});
+    const bool pointwise = loss_.family == Family::pointwise;
+    for (Array& array : arrays_) results_.keep_apart_from(array, true);
+    results_.keep_apart_from(weight_, pointwise);
     return single_ ? compute<float>() : compute<double>();
   }
 
@@ -73,6 +72,7 @@ class Evaluation {
   bool is_target(std::size_t argument) const { return loss_.roles[argument] >= inputs_; }
   Array& by_role(int role) { return arrays_[role]; }
   const Array& scores() const { return arrays_[0]; }
+  Shape terms() const { return {terms_ndim_, terms_shape_}; }
   npy_intp term_count() const {
     npy_intp count = 1;
     for (int d = 0; d < terms_ndim_; ++d) count *= terms_shape_[d];
@@ -273,120 +273,6 @@ class Evaluation {
     normalizer_ = as_number(caller_, "normalizer", positive, request_.normalizer, false);
   }
 
-  // ---- outputs ----------------------------------------------------------------------------------
-
-  bool stores_value() const { return (wanted_ & kValue) != 0 && reduction_ == Reduction::none; }
-
-  /// Reads `out`, which has the structure of the result.
-  void read_out() {
-    if (request_.out == Py_None) return;
-    int parts = 0;
-    for (const unsigned part : {kValue, kGrad, kHess}) parts += (wanted_ & part) != 0;
-    if (parts == 1) {
-      read_part(wanted_, {}, request_.out);
-    } else {
-      int at = 0;
-      require_tuple({}, request_.out, parts);
-      for (const unsigned part : {kValue, kGrad, kHess}) {
-        if ((wanted_ & part) == 0) continue;
-        read_part(part, {at}, PyTuple_GET_ITEM(request_.out, at));
-        ++at;
-      }
-    }
-    refuse_overlapping_outputs();
-  }
-
-  void require_tuple(OutName name, PyObject* object, Py_ssize_t length) {
-    if (PyTuple_Check(object) && PyTuple_GET_SIZE(object) == length) return;
-    caller_.fail(PyTuple_Check(object) ? PyExc_ValueError : PyExc_TypeError, name.text(),
-                 "expected None or a tuple of " + std::to_string(length) +
-                     " as the result is, got " +
-                     (PyTuple_Check(object) ? "one of " + std::to_string(PyTuple_GET_SIZE(object))
-                                            : std::string(Py_TYPE(object)->tp_name)));
-  }
-
-  void read_part(unsigned part, OutName name, PyObject* object) {
-    if (object == Py_None) return;
-    if (part == kValue) {
-      if (!stores_value()) {
-        caller_.fail(PyExc_TypeError, name.text(),
-                     "expected None for a reduced value, which is a number, got " +
-                         std::string(Py_TYPE(object)->tp_name));
-      }
-      read_slot(value_, name, object, terms_ndim_, terms_shape_);
-      return;
-    }
-    Slot* slots = part == kGrad ? grad_ : hess_;
-    if (inputs_ == 1) {
-      read_slot(slots[0], name, object, scores().ndim(), scores().shape());
-      return;
-    }
-    require_tuple(name, object, inputs_);
-    for (int k = 0; k < inputs_; ++k) {
-      name.input = k;
-      read_slot(slots[k], name, PyTuple_GET_ITEM(object, k), scores().ndim(), scores().shape());
-    }
-  }
-
-  void read_slot(Slot& slot, OutName name, PyObject* object, int ndim, const npy_intp* shape) {
-    if (object == Py_None) return;
-    slot.array = as_output(caller_, name, object, ndim, shape);
-    slot.was_given = true;
-  }
-
-  template <class F>
-  void for_each_slot(F f) {
-    f(value_);
-    for (int k = 0; k < inputs_; ++k) f(grad_[k]);
-    for (int k = 0; k < inputs_; ++k) f(hess_[k]);
-  }
-
-  void refuse_overlapping_outputs() {
-    for_each_slot([&](Slot& a) {
-      if (!a.was_given) return;
-      for_each_slot([&](Slot& b) {
-        if (&b <= &a || !b.was_given || !may_overlap(a.array, b.array)) return;
-        const py::object shares = py::module_::import("numpy").attr("shares_memory");
-        if (!shares(a.array.owner, b.array.owner).cast<bool>()) return;
-        caller_.fail(PyExc_ValueError, "out",
-                     "expected arrays that do not share memory, got two that do");
-      });
-    });
-  }
-
-  /// An input that an output overlaps is copied first, unless the two are the same elements:
-  /// a term is read as a whole before its results are written.
-  void separate_inputs_from_outputs() {
-    const auto separate = [&](Array& input, bool may_be_same) {
-      if (!input.given()) return;
-      for_each_slot([&](Slot& slot) {
-        if (!slot.was_given || !may_overlap(slot.array, input)) return;
-        if (may_be_same && is_same(slot.array, input)) return;
-        PyObject* copy = PyArray_NewCopy(input.get(), NPY_KEEPORDER);
-        if (copy == nullptr) throw py::error_already_set();
-        input.owner = py::reinterpret_steal<py::object>(copy);
-      });
-    };
-    for (Array& array : arrays_) separate(array, true);
-    separate(weight_, loss_.family == Family::pointwise);
-  }
-
-  void allocate(Slot& slot, const Array* prototype, NPY_TYPES type) {
-    if (slot.was_given) return;
-    PyArray_Descr* dtype = PyArray_DescrFromType(type);
-    PyObject* array = prototype != nullptr
-                          ? PyArray_NewLikeArray(prototype->get(), NPY_KEEPORDER, dtype, 0)
-                          : PyArray_SimpleNewFromDescr(terms_ndim_, terms_shape_, dtype);
-    if (array == nullptr) {
-      const py::error_already_set error;
-      PyErr_Format(error.matches(PyExc_MemoryError) ? PyExc_MemoryError : PyExc_ValueError,
-                   "%s%s: %S", loss_.name.c_str(), caller_.method, error.value().ptr());
-      throw py::error_already_set();
-    }
-    slot.array.owner = py::reinterpret_steal<py::object>(array);
-    slot.array.storage = type == NPY_FLOAT ? Storage::float32 : Storage::float64;
-  }
-
   // ---- computing --------------------------------------------------------------------------------
 
   /// The denominator of the mean.
@@ -459,14 +345,10 @@ class Evaluation {
     }
     constexpr NPY_TYPES type = sizeof(T) == sizeof(float) ? NPY_FLOAT : NPY_DOUBLE;
     const bool pointwise = loss_.family == Family::pointwise;
-    if (stores_value()) allocate(value_, pointwise ? &scores() : nullptr, type);
-    for (int k = 0; k < inputs_; ++k) {
-      if (wanted_ & kGrad) allocate(grad_[k], &arrays_[k], type);
-      if (wanted_ & kHess) allocate(hess_[k], &arrays_[k], type);
-    }
+    results_.allocate(type, arrays_, pointwise ? &scores() : nullptr, terms());
     double sum = 0;
     if (nothing_to_average) {
-      fill_with_zeros();
+      results_.fill_with_zeros();
     } else if (scores().size() > 0) {
       const double scale = 1 / denominator;
       const bool release = scores().size() >= kReleaseGil;
@@ -479,15 +361,7 @@ class Evaluation {
       }
       if (state != nullptr) PyEval_RestoreThread(state);
     }
-    return result(nothing_to_average ? std::nan("") : sum / denominator);
-  }
-
-  void fill_with_zeros() {
-    for_each_slot([](Slot& slot) {
-      if (!slot.array.given()) return;
-      const py::object zero = py::int_(0);
-      if (PyArray_CopyObject(slot.array.get(), zero.ptr()) < 0) throw py::error_already_set();
-    });
+    return results_.release(nothing_to_average ? std::nan("") : sum / denominator);
   }
 
   /// The sequences of the outputs; a call points to them.
@@ -497,17 +371,17 @@ class Evaluation {
   template <class Call>
   void bind_outputs(Call& call, Outputs& outputs, const Walk& terms, const Walk& elements,
                     bool rows) {
-    if (stores_value()) {
-      outputs.value = sequence_of(value_.array, terms);
+    if (results_.stores_value()) {
+      outputs.value = sequence_of(results_.value(), terms);
       call.value = &outputs.value;
     }
     for (int k = 0; k < inputs_; ++k) {
       if (wanted_ & kGrad) {
-        outputs.grad[k] = sequence_of(grad_[k].array, elements, rows);
+        outputs.grad[k] = sequence_of(results_.grad(k), elements, rows);
         call.grad[k] = &outputs.grad[k];
       }
       if (wanted_ & kHess) {
-        outputs.hess[k] = sequence_of(hess_[k].array, elements, rows);
+        outputs.hess[k] = sequence_of(results_.hess(k), elements, rows);
         call.hess[k] = &outputs.hess[k];
       }
     }
@@ -565,37 +439,6 @@ class Evaluation {
     return fastloss::run<T>(call);
   }
 
-  // ---- the result -------------------------------------------------------------------------------
-
-  /// As ufuncs do: an array that was given, a new array, or a scalar in place of a new 0-d array.
-  static PyObject* release(Slot& slot) {
-    PyObject* array = slot.array.owner.release().ptr();
-    return slot.was_given ? array : PyArray_Return(reinterpret_cast<PyArrayObject*>(array));
-  }
-
-  PyObject* release(Slot (&slots)[kMaxInputs]) {
-    if (inputs_ == 1) return release(slots[0]);
-    PyObject* tuple = PyTuple_New(inputs_);
-    if (tuple == nullptr) throw py::error_already_set();
-    for (int k = 0; k < inputs_; ++k) PyTuple_SET_ITEM(tuple, k, release(slots[k]));
-    return tuple;
-  }
-
-  PyObject* result(double reduced) {
-    PyObject* parts[3];
-    int count = 0;
-    if (wanted_ & kValue) {
-      parts[count++] = stores_value() ? release(value_) : PyFloat_FromDouble(reduced);
-    }
-    if (wanted_ & kGrad) parts[count++] = release(grad_);
-    if (wanted_ & kHess) parts[count++] = release(hess_);
-    if (count == 1) return parts[0];
-    PyObject* tuple = PyTuple_New(count);
-    if (tuple == nullptr) throw py::error_already_set();
-    for (int i = 0; i < count; ++i) PyTuple_SET_ITEM(tuple, i, parts[i]);
-    return tuple;
-  }
-
   const Loss& loss_;
   const int method_;
   const unsigned wanted_;
@@ -622,7 +465,7 @@ class Evaluation {
   Reduction reduction_ = Reduction::mean;
   double normalizer_ = 0;
 
-  Slot value_, grad_[kMaxInputs], hess_[kMaxInputs];
+  Results results_;
 };
 
 }  // namespace

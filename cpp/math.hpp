@@ -19,13 +19,13 @@ struct Constants<float> {
   static constexpr float infinity = __builtin_inff();
   static constexpr float nan = __builtin_nanf("");
   static constexpr float smallest_normal = 0x1p-126f;
-  static constexpr float rounder = 0x1.8p23f;
+  static constexpr float rounder = 0x1.8p23f;  // plus x: x is rounded, and in the lowest bits
   static constexpr float log2_e = 0x1.715476p0f;
   static constexpr float log_2_high = 0x1.62e4p-1f;  // times an integer below 2⁹: exact
   static constexpr float log_2_low = 0x1.7f7d1cp-20f;
-  static constexpr float exp_zero = -104;  // e to this rounds to 0, and to this, to infinity:
-  static constexpr float exp_infinity = 89;
-  static constexpr float expm1_minus_one = -18;
+  static constexpr float exp_zero = -104;        // eˣ rounds to 0,
+  static constexpr float exp_infinity = 89;      // to infinity,
+  static constexpr float expm1_minus_one = -20;  // eˣ − 1 to −1
 };
 template <>
 struct Constants<double> {
@@ -38,7 +38,7 @@ struct Constants<double> {
   static constexpr double log_2_low = 0x1.ef35793c7673p-45;
   static constexpr double exp_zero = -746;
   static constexpr double exp_infinity = 710;
-  static constexpr double expm1_minus_one = -38;
+  static constexpr double expm1_minus_one = -40;
 };
 template <class T>
 constexpr bool is_single = sizeof(ElementOf<T>) == sizeof(float);
@@ -219,7 +219,7 @@ INLINE T tanh(T x) {
   using C = Constants<ElementOf<T>>;
   // −e / (2 + e) with e = exp(−2|x|) − 1 = high + low.
   constexpr ElementOf<T> rounder = C::rounder + Float<ElementOf<T>>::exponent_bias;
-  const T y = max(T(C::expm1_minus_one - 2), T(-2) * abs(x));
+  const T y = max(T(C::expm1_minus_one), T(-2) * abs(x));
   const T shifted = fma(y, T(C::log2_e), T(rounder));
   const T scale = power_of_two<T>(to_bits(shifted));
   const T less_one = scale - T(1);
@@ -267,7 +267,7 @@ INLINE T log_of_parts(T n, T f) {
   using C = Constants<ElementOf<T>>;
   const T whole = n * T(C::log_2_high);
   const T sum = whole + f;
-  const T s = f / (T(2) + f);
+  const T s = f / (T(2) + f);  // as in log1p_unit
   const T rest = fma(s * s, log_polynomial(s * s), -f);
   return sum + fma(s, rest, fma(n, T(C::log_2_low), f - (sum - whole)));
 }

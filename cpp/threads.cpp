@@ -58,13 +58,10 @@ T wait_until_not(const std::atomic<T>& variable, T old) {
 /// waited for lack a core. Here they sleep soon, and a caller waits for none that has not begun.
 class Crew {
  public:
-  void run(ptrdiff_t chunks, int threads, Work work, const void* context) {
+  /// False, and nothing done, while another call has the crew.
+  bool run(ptrdiff_t chunks, int threads, Work work, const void* context) {
     const std::unique_lock lock(mutex_, std::try_to_lock);
-    if (!lock) threads = 1;  // another call has the crew
-    if (threads <= 1) {
-      for (ptrdiff_t chunk = 0; chunk < chunks; ++chunk) work(context, chunk, 0);
-      return;
-    }
+    if (!lock) return false;
     if (threads > capacity_) {
       shares_.reset(new Share[static_cast<std::size_t>(threads)]);
       hire(threads - capacity_);
@@ -82,6 +79,7 @@ class Crew {
     work_through(0);
     unsigned inside = inside_.fetch_or(kClosed, std::memory_order_acq_rel) | kClosed;
     while (inside != kClosed) inside = wait_until_not(inside_, inside);
+    return true;
   }
 
  private:
@@ -149,7 +147,8 @@ class Crew {
 
 void run_chunks(ptrdiff_t chunks, int threads, Work work, const void* context) {
   static Crew& crew = *new Crew;  // never destroyed: its threads outlive all static objects
-  crew.run(chunks, threads, work, context);
+  if (threads > 1 && crew.run(chunks, threads, work, context)) return;
+  for (ptrdiff_t chunk = 0; chunk < chunks; ++chunk) work(context, chunk, 0);
 }
 
 void set_process_threads(int n) { process_request = n; }

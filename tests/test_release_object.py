@@ -13,44 +13,11 @@ from fastloss import _core
 
 LIBRARY = Path(_core.__file__)
 # Every function of C's math library that rounds as it likes; fma, sqrt and rounding are exact.
-TRANSCENDENTALS = [
-    "acos",
-    "acosh",
-    "asin",
-    "asinh",
-    "atan",
-    "atan2",
-    "atanh",
-    "cbrt",
-    "cos",
-    "cosh",
-    "erf",
-    "erfc",
-    "exp",
-    "exp10",
-    "exp2",
-    "expm1",
-    "hypot",
-    "j0",
-    "j1",
-    "jn",
-    "lgamma",
-    "log",
-    "log10",
-    "log1p",
-    "log2",
-    "pow",
-    "sin",
-    "sincos",
-    "sinh",
-    "tan",
-    "tanh",
-    "tgamma",
-    "y0",
-    "y1",
-    "yn",
-]
-LIBM = re.compile(rf"(__)?({'|'.join(TRANSCENDENTALS)})(f|l|f32|f64|_finite|_r)*")
+TRANSCENDENTALS = (
+    "acos acosh asin asinh atan atan2 atanh cbrt cos cosh erf erfc exp exp10 exp2 expm1 hypot "
+    "j0 j1 jn lgamma log log10 log1p log2 pow sin sincos sinh tan tanh tgamma y0 y1 yn"
+)
+LIBM = re.compile(rf"(__)?({TRANSCENDENTALS.replace(' ', '|')})(f|l|f32|f64|_finite|_r)*")
 # What compilers call on their own.
 COMPILERS_OWN = {"memcpy", "memmove", "memset", "_GLOBAL_OFFSET_TABLE_"}
 KERNEL_FILES = ["pointwise_kernels", "rowwise_kernels", "sum_kernels"]

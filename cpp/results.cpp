@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "results.hpp"
+
+namespace fastloss {
+namespace {
+
+constexpr unsigned kParts[] = {kValue, kGrad, kHess};
+
+PyObject* tuple_of(PyObject* const* items, int count) {
+  PyObject* tuple = PyTuple_New(count);
+  if (tuple == nullptr) throw py::error_already_set();
+  for (int i = 0; i < count; ++i) PyTuple_SET_ITEM(tuple, i, items[i]);
+  return tuple;
+}
+
+}  // namespace
+
+void Results::read(PyObject* out, bool stores_value, Shape terms, Shape elements) {
+  stores_value_ = stores_value;
+  if (out == Py_None) return;
+  int parts = 0;
+  for (const unsigned part : kParts) parts += (wanted_ & part) != 0;
+  if (parts == 1) {
+    read_part(wanted_, {}, out, terms, elements);
+  } else {
+    require_tuple({}, out, parts);
+    int at = 0;
+    for (const unsigned part : kParts) {
+      if ((wanted_ & part) == 0) continue;
+      read_part(part, {at}, PyTuple_GET_ITEM(out, at), terms, elements);
+      ++at;
+    }
+  }
+  refuse_overlap();
+}
+
+void Results::require_tuple(OutName name, PyObject* object, Py_ssize_t length) {
+  if (PyTuple_Check(object) && PyTuple_GET_SIZE(object) == length) return;
+  caller_.fail(PyTuple_Check(object) ? PyExc_ValueError : PyExc_TypeError, name.text(),
+               "expected None or a tuple of " + std::to_string(length) + " as the result is, got " +
+                   (PyTuple_Check(object) ? "one of " + std::to_string(PyTuple_GET_SIZE(object))
+                                          : std::string(Py_TYPE(object)->tp_name)));
+}
+
+void Results::read_part(unsigned part, OutName name, PyObject* object, Shape terms,
+                        Shape elements) {
+  if (object == Py_None) return;
+  if (part == kValue) {
+    if (!stores_value_) {
+      caller_.fail(PyExc_TypeError, name.text(),
+                   "expected None for a reduced value, which is a number, got " +
+                       std::string(Py_TYPE(object)->tp_name));
+    }
+    return read_slot(value_, name, object, terms);
+  }
+  Slots& slots = part == kGrad ? grad_ : hess_;
+  if (inputs_ == 1) return read_slot(slots[0], name, object, elements);
+  require_tuple(name, object, inputs_);
+  for (int k = 0; k < inputs_; ++k) {
+    name.input = k;
+    read_slot(slots[k], name, PyTuple_GET_ITEM(object, k), elements);
+  }
+}
+
+void Results::read_slot(Slot& slot, OutName name, PyObject* object, Shape shape) {
+  if (object == Py_None) return;
+  slot.array = as_output(caller_, name, object, shape.ndim, shape.lengths);
+  slot.was_given = true;
+}
+
+void Results::refuse_overlap() {
+  for_each_slot([&](Slot& a) {
+    if (!a.was_given) return;
+    for_each_slot([&](Slot& b) {
+      if (&b <= &a || !b.was_given || !may_overlap(a.array, b.array)) return;
+      const py::object shares = py::module_::import("numpy").attr("shares_memory");
+      if (!shares(a.array.owner, b.array.owner).cast<bool>()) return;
+      caller_.fail(PyExc_ValueError, "out",
+                   "expected arrays that do not share memory, got two that do");
+    });
+  });
+}
+
+void Results::keep_apart_from(Array& input, bool may_be_same) {
+  if (!input.given()) return;
+  for_each_slot([&](Slot& slot) {
+    if (!slot.was_given || !may_overlap(slot.array, input)) return;
+    if (may_be_same && is_same(slot.array, input)) return;
+    PyObject* copy = PyArray_NewCopy(input.get(), NPY_KEEPORDER);
+    if (copy == nullptr) throw py::error_already_set();
+    input.owner = py::reinterpret_steal<py::object>(copy);
+  });
+}
+
+void Results::allocate(NPY_TYPES type, const Array* inputs, const Array* values, Shape terms) {
+  if (stores_value_) allocate(value_, type, values, terms);
+  for (int k = 0; k < inputs_; ++k) {
+    if (wanted_ & kGrad) allocate(grad_[k], type, &inputs[k], terms);
+    if (wanted_ & kHess) allocate(hess_[k], type, &inputs[k], terms);
+  }
+}
+
+void Results::allocate(Slot& slot, NPY_TYPES type, const Array* prototype, Shape shape) {
+  if (slot.was_given) return;
+  PyArray_Descr* dtype = PyArray_DescrFromType(type);
+  PyObject* array = prototype != nullptr
+                        ? PyArray_NewLikeArray(prototype->get(), NPY_KEEPORDER, dtype, 0)
+                        : PyArray_SimpleNewFromDescr(shape.ndim, shape.lengths, dtype);
+  if (array == nullptr) {
+    const py::error_already_set error;
+    PyErr_Format(error.matches(PyExc_MemoryError) ? PyExc_MemoryError : PyExc_ValueError,
+                 "%s%s: %S", caller_.loss.name.c_str(), caller_.method, error.value().ptr());
+    throw py::error_already_set();
+  }
+  slot.array.owner = py::reinterpret_steal<py::object>(array);
+  slot.array.storage = type == NPY_FLOAT ? Storage::float32 : Storage::float64;
+}
+
+void Results::fill_with_zeros() {
+  for_each_slot([](Slot& slot) {
+    if (!slot.array.given()) return;
+    const py::object zero = py::int_(0);
+    if (PyArray_CopyObject(slot.array.get(), zero.ptr()) < 0) throw py::error_already_set();
+  });
+}
+
+/// As ufuncs do: an array that was given, a new array, or a scalar in place of a new 0-d array.
+PyObject* Results::release(Slot& slot) {
+  PyObject* array = slot.array.owner.release().ptr();
+  return slot.was_given ? array : PyArray_Return(reinterpret_cast<PyArrayObject*>(array));
+}
+
+PyObject* Results::release(Slots& slots) {
+  if (inputs_ == 1) return release(slots[0]);
+  PyObject* items[kMaxInputs];
+  for (int k = 0; k < inputs_; ++k) items[k] = release(slots[k]);
+  return tuple_of(items, inputs_);
+}
+
+PyObject* Results::release(double reduced_value) {
+  PyObject* parts[std::size(kParts)];
+  int count = 0;
+  if (wanted_ & kValue) {
+    parts[count++] = stores_value_ ? release(value_) : PyFloat_FromDouble(reduced_value);
+  }
+  if (wanted_ & kGrad) parts[count++] = release(grad_);
+  if (wanted_ & kHess) parts[count++] = release(hess_);
+  return count == 1 ? parts[0] : tuple_of(parts, count);
+}
+
+}  // namespace fastloss

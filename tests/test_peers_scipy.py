@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Values and derivatives against SciPy and scikit-learn, where they define the same."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import fastloss as fl
+from cases import DTYPES
+
+special = pytest.importorskip("scipy.special", reason="needs the extra [test]")
+stats = pytest.importorskip("scipy.stats", reason="needs the extra [test]")
+metrics = pytest.importorskip("sklearn.metrics", reason="needs the extra [test]")
+
+each_dtype = pytest.mark.parametrize("dtype", DTYPES)
+
+
+def close(got: Any, expected: Any, dtype: type = np.float64, size: float = 1.0) -> None:
+    np.testing.assert_allclose(
+        got, expected, rtol=16 * np.finfo(dtype).eps, atol=16 * size * np.finfo(dtype).eps
+    )
+
+
+@pytest.fixture
+def generator() -> np.random.Generator:
+    return np.random.default_rng(61)
+
+
+# ---- SciPy ------------------------------------------------------------------------------------
+
+
+@each_dtype
+@pytest.mark.parametrize("delta", [0.25, 1.0, 1.345, 10.0])
+def test_huber(generator: np.random.Generator, dtype: type, delta: float) -> None:
+    pred, target = generator.normal(scale=3, size=(2, 1000)).astype(dtype)
+    expected = special.huber(dtype(delta), pred - target)
+    close(fl.huber(pred, target, delta=delta, reduction="none"), expected, dtype)
+    close(fl.huber(pred, target, delta=delta), np.mean(expected, dtype=np.float64), dtype)
+
+
+@each_dtype
+@pytest.mark.parametrize("axis", [0, 1, -1])
+def test_log_softmax(generator: np.random.Generator, dtype: type, axis: int) -> None:
+    logits = generator.normal(scale=4, size=(30, 20)).astype(dtype)
+    labels = generator.integers(20, size=30) if axis else generator.integers(30, size=20)
+    log_softmax = np.moveaxis(special.log_softmax(logits.astype(np.float64), axis=axis), axis, -1)
+    expected = -np.take_along_axis(log_softmax, labels[:, None], -1)[:, 0]
+    value, grad = fl.cross_entropy.value_and_grad(logits, labels, axis=axis, reduction="none")
+    close(value, expected, dtype, size=10)
+    softmax = np.exp(log_softmax) - np.eye(log_softmax.shape[-1])[labels]
+    close(np.moveaxis(grad, axis, -1), softmax, dtype)
+
+
+@each_dtype
+def test_logsumexp(generator: np.random.Generator, dtype: type) -> None:
+    """A z-loss alone: all class weights are 0."""
+    logits = generator.normal(scale=4, size=(50, 9)).astype(dtype)
+    value = fl.cross_entropy(
+        logits, np.zeros(50, int), class_weight=np.zeros(9), z_loss=0.5, reduction="none"
+    )
+    close(value, 0.5 * special.logsumexp(logits.astype(np.float64), axis=1) ** 2, dtype, size=10)
+
+
+@each_dtype
+def test_entropies(generator: np.random.Generator, dtype: type) -> None:
+    logits = generator.normal(size=(50, 9)).astype(dtype)
+    p = generator.dirichlet(np.ones(9), size=50).astype(dtype)
+    q = special.log_softmax(logits.astype(np.float64), axis=1)
+    expected = np.sum(special.entr(p.astype(np.float64)), 1)
+    expected += np.sum(special.rel_entr(p.astype(np.float64), np.exp(q)), 1)
+    close(fl.cross_entropy(logits, p, reduction="none"), expected, dtype, size=4)
+
+
+@each_dtype
+def test_logistic(generator: np.random.Generator, dtype: type) -> None:
+    x = generator.normal(scale=8, size=1000).astype(dtype)
+    y = generator.integers(2, size=1000).astype(dtype)
+    value, grad, hess = fl.binary_cross_entropy_with_logits.value_grad_and_hess(
+        x, y, reduction="none"
+    )
+    wide = x.astype(np.float64)
+    p = special.expit(wide)
+    np.testing.assert_allclose(
+        value, -special.log_expit((2 * y - 1) * wide), rtol=16 * np.finfo(dtype).eps
+    )
+    np.testing.assert_allclose(
+        grad, np.where(y == 1, -special.expit(-wide), p), rtol=16 * np.finfo(dtype).eps
+    )
+    np.testing.assert_allclose(hess, p * special.expit(-wide), rtol=16 * np.finfo(dtype).eps)
+
+
+@each_dtype
+def test_gaussian(generator: np.random.Generator, dtype: type) -> None:
+    pred, target = generator.normal(size=(2, 1000)).astype(dtype)
+    var = generator.lognormal(size=1000).astype(dtype)
+    wide = [x.astype(np.float64) for x in (target, pred, var)]
+    expected = -stats.norm.logpdf(wide[0], wide[1], np.sqrt(wide[2]))
+    close(fl.gaussian_nll(pred, target, var, full=True, reduction="none"), expected, dtype, size=4)
+
+
+# ---- scikit-learn's metrics -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(
+    ("name", "metric"), [("mse", "mean_squared_error"), ("mae", "mean_absolute_error")]
+)
+def test_errors(generator: np.random.Generator, name: str, metric: str, weighted: bool) -> None:
+    pred, target = generator.normal(size=(2, 500))
+    weight = generator.lognormal(size=500) if weighted else None
+    expected = getattr(metrics, metric)(target, pred, sample_weight=weight)
+    close(fl.losses[name](pred, target, weight=weight), expected)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_pinball_of_the_median(generator: np.random.Generator, weighted: bool) -> None:
+    pred, target = generator.normal(size=(2, 500))
+    weight = generator.lognormal(size=500) if weighted else None
+    expected = 2 * metrics.mean_pinball_loss(target, pred, sample_weight=weight, alpha=0.5)
+    close(fl.mae(pred, target, weight=weight), expected)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_log_loss(generator: np.random.Generator, weighted: bool) -> None:
+    weight = generator.lognormal(size=400) if weighted else None
+    labels = generator.integers(2, size=400)
+    x = generator.normal(scale=3, size=400)
+    expected = metrics.log_loss(labels, special.expit(x), sample_weight=weight)
+    close(fl.binary_cross_entropy_with_logits(x, labels, weight=weight), expected)
+    labels = generator.integers(6, size=400)
+    logits = generator.normal(scale=3, size=(400, 6))
+    p = special.softmax(logits, axis=1)
+    expected = metrics.log_loss(labels, p, sample_weight=weight, labels=range(6))
+    close(fl.cross_entropy(logits, labels, weight=weight), expected)
+
+
+# ---- scikit-learn's losses of its boosting and its linear models ------------------------------
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@each_dtype
+def test_half_binomial_loss(generator: np.random.Generator, dtype: type, weighted: bool) -> None:
+    losses = pytest.importorskip("sklearn._loss", reason="its losses are not public")
+    x = generator.normal(scale=3, size=500).astype(dtype)
+    y = generator.uniform(size=500).astype(dtype)
+    y[:200] = y[:200] > 0.5
+    weight = generator.lognormal(size=500).astype(dtype) if weighted else None
+    peer = losses.HalfBinomialLoss()
+    value, grad = peer.loss_gradient(y_true=y, raw_prediction=x, sample_weight=weight)
+    _, hess = peer.gradient_hessian(y_true=y, raw_prediction=x, sample_weight=weight)
+    got = fl.binary_cross_entropy_with_logits.value_and_grad(x, y, weight=weight, reduction="none")
+    close(got[0], value, dtype, size=10)
+    close(got[1], grad, dtype, size=10)
+    curvature = fl.binary_cross_entropy_with_logits.grad_and_hess(
+        x, y, weight=weight, reduction="sum"
+    )[1]
+    close(curvature, hess, dtype, size=10)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@each_dtype
+def test_half_multinomial_loss(generator: np.random.Generator, dtype: type, weighted: bool) -> None:
+    losses = pytest.importorskip("sklearn._loss", reason="its losses are not public")
+    logits = generator.normal(scale=3, size=(200, 5)).astype(dtype)
+    labels = generator.integers(5, size=200)
+    weight = generator.lognormal(size=200).astype(dtype) if weighted else None
+    peer = losses.HalfMultinomialLoss(n_classes=5)
+    y = labels.astype(dtype)
+    value, grad = peer.loss_gradient(y_true=y, raw_prediction=logits, sample_weight=weight)
+    _, hess = peer.gradient_hessian(y_true=y, raw_prediction=logits, sample_weight=weight)
+    got = fl.cross_entropy.value_grad_and_hess(logits, labels, weight=weight, reduction="none")
+    for own, expected in zip(got, (value, grad, hess), strict=True):
+        close(own, expected, dtype, size=20)
+
+
+@pytest.mark.parametrize(
+    ("name", "peer", "factor"),
+    [("mse", "HalfSquaredError", 2), ("mae", "AbsoluteError", 1), ("huber", "HuberLoss", 1)],
+)
+def test_regression_losses(
+    generator: np.random.Generator, name: str, peer: str, factor: int
+) -> None:
+    """Away from kinks, whose conventions differ."""
+    losses = pytest.importorskip("sklearn._loss", reason="its losses are not public")
+    pred, target = generator.normal(size=(2, 500))
+    theirs = getattr(losses, peer)() if peer != "HuberLoss" else losses.HuberLoss(delta=1.0)
+    value, grad = theirs.loss_gradient(y_true=target, raw_prediction=pred)
+    got = fl.losses[name].value_and_grad(pred, target, reduction="none")
+    close(got[0], factor * value)
+    close(got[1], factor * grad)

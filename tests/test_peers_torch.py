@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Values and gradients against PyTorch, over the grid of the options that both have."""
+
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+
+import fastloss as fl
+
+pytestmark = pytest.mark.peers
+torch = pytest.importorskip("torch", reason="needs the extra [peers]")
+
+REDUCTIONS = ["mean", "sum", "none"]
+RELATIVE = 1e-10
+
+each_reduction = pytest.mark.parametrize("reduction", REDUCTIONS)
+
+
+@pytest.fixture
+def generator() -> np.random.Generator:
+    return np.random.default_rng(71)
+
+
+def tensor(x: Any) -> Any:
+    return None if x is None else torch.tensor(x, dtype=torch.float64)
+
+
+def theirs(function: Any, inputs: list[np.ndarray], *more: Any, **keywords: Any) -> list[Any]:
+    """Return PyTorch's value and its gradients with respect to the inputs."""
+    tensors = [torch.tensor(x, requires_grad=True) for x in inputs]
+    value = function(*tensors, *more, **keywords)
+    value.sum().backward()
+    return [value.detach().numpy(), *(t.grad.numpy() for t in tensors)]
+
+
+def assert_close(own: Any, expected: list[Any]) -> None:
+    value, grad = own
+    flat = [value, *(grad if isinstance(grad, tuple) else (grad,))]
+    for a, b in zip(flat, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=RELATIVE, atol=RELATIVE * np.max(np.abs(b)))
+
+
+@each_reduction
+@pytest.mark.parametrize("name", ["mse", "l1", "huber"])
+def test_errors(generator: np.random.Generator, name: str, reduction: str) -> None:
+    pred, target = generator.normal(scale=2, size=(2, 30, 7))
+    function = getattr(torch.nn.functional, f"{name}_loss")
+    own = fl.losses["mae" if name == "l1" else name]
+    for keywords in [{"delta": d} for d in (0.3, 1.0, 5.0)] if name == "huber" else [{}]:
+        expected = theirs(function, [pred], torch.tensor(target), reduction=reduction, **keywords)
+        assert_close(own.value_and_grad(pred, target, reduction=reduction, **keywords), expected)
+
+
+@each_reduction
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("pos_weight", [None, 2.5, [0.5, 1.0, 3.0]])
+def test_binary_cross_entropy(
+    generator: np.random.Generator, reduction: str, weighted: bool, pos_weight: Any
+) -> None:
+    logits = generator.normal(scale=4, size=(40, 3))
+    target = generator.uniform(size=(40, 3))
+    target[::2] = target[::2] > 0.5
+    weight = generator.lognormal(size=(40, 3)) if weighted else None
+    expected = theirs(
+        torch.nn.functional.binary_cross_entropy_with_logits,
+        [logits],
+        torch.tensor(target),
+        weight=tensor(weight),
+        pos_weight=tensor(pos_weight),
+        reduction=reduction,
+    )
+    # PyTorch's mean divides by the number of elements, not by the weight.
+    normalizer = float(logits.size) if reduction == "mean" else None
+    own = fl.binary_cross_entropy_with_logits.value_and_grad(
+        logits,
+        target,
+        weight=weight,
+        pos_weight=1.0 if pos_weight is None else pos_weight,
+        reduction=reduction,
+        normalizer=normalizer,
+    )
+    assert_close(own, expected)
+
+
+@each_reduction
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("eps", [1e-6, 0.5])
+def test_gaussian(generator: np.random.Generator, reduction: str, full: bool, eps: float) -> None:
+    """Where the variance is clamped, PyTorch's gradient goes on: that is left out."""
+    pred, target = generator.normal(size=(2, 60))
+    var = eps + generator.lognormal(size=60)
+    expected = theirs(
+        lambda p, v: torch.nn.functional.gaussian_nll_loss(
+            p, torch.tensor(target), v, full=full, eps=eps, reduction=reduction
+        ),
+        [pred, var],
+    )
+    own = fl.gaussian_nll.value_and_grad(pred, target, var, full=full, eps=eps, reduction=reduction)
+    assert_close(own, expected)
+
+
+OPTIONS = list(
+    itertools.product([None, [0.5, 2.0, 1.0, 0.25, 3.0]], [0.0, 0.1, 1.0], [None, -100, 2])
+)
+
+
+@each_reduction
+@pytest.mark.parametrize(("class_weight", "smoothing", "ignored"), OPTIONS)
+def test_cross_entropy_of_labels(
+    generator: np.random.Generator,
+    reduction: str,
+    class_weight: Any,
+    smoothing: float,
+    ignored: int | None,
+) -> None:
+    logits = generator.normal(scale=4, size=(50, 5))
+    labels = generator.integers(5, size=50)
+    if ignored is not None:
+        labels[::7] = ignored
+    expected = theirs(
+        torch.nn.functional.cross_entropy,
+        [logits],
+        torch.tensor(labels),
+        weight=tensor(class_weight),
+        label_smoothing=smoothing,
+        ignore_index=-100 if ignored is None else ignored,
+        reduction=reduction,
+    )
+    own = fl.cross_entropy.value_and_grad(
+        logits,
+        labels,
+        class_weight=class_weight,
+        label_smoothing=smoothing,
+        ignore_index=ignored,
+        reduction=reduction,
+    )
+    assert_close(own, expected)
+
+
+@each_reduction
+@pytest.mark.parametrize("class_weight", [None, [0.5, 2.0, 1.0, 0.25, 3.0]])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 1.0])
+def test_cross_entropy_of_probabilities(
+    generator: np.random.Generator, reduction: str, class_weight: Any, smoothing: float
+) -> None:
+    logits = generator.normal(scale=4, size=(50, 5))
+    p = generator.dirichlet(np.ones(5), size=50)
+    expected = theirs(
+        torch.nn.functional.cross_entropy,
+        [logits],
+        torch.tensor(p),
+        weight=tensor(class_weight),
+        label_smoothing=smoothing,
+        reduction=reduction,
+    )
+    # PyTorch's mean over probabilities divides by the number of rows.
+    own = fl.cross_entropy.value_and_grad(
+        logits,
+        p,
+        class_weight=class_weight,
+        label_smoothing=smoothing,
+        reduction=reduction,
+        normalizer=50.0 if reduction == "mean" else None,
+    )
+    assert_close(own, expected)
+
+
+@each_reduction
+def test_cross_entropy_along_another_axis(generator: np.random.Generator, reduction: str) -> None:
+    """PyTorch's classes are axis 1."""
+    logits = generator.normal(scale=4, size=(6, 5, 4, 3))
+    labels = generator.integers(5, size=(6, 4, 3))
+    expected = theirs(
+        torch.nn.functional.cross_entropy, [logits], torch.tensor(labels), reduction=reduction
+    )
+    own = fl.cross_entropy.value_and_grad(logits, labels, axis=1, reduction=reduction)
+    assert_close(own, expected)
+
+
+@each_reduction
+def test_cross_entropy_with_a_soft_cap_and_a_temperature(
+    generator: np.random.Generator, reduction: str
+) -> None:
+    logits = generator.normal(scale=4, size=(50, 5))
+    labels = generator.integers(5, size=50)
+    cap, temperature, z_loss = 3.0, 0.7, 0.01
+
+    def composed(x: Any) -> Any:
+        z = cap * torch.tanh(x / cap) / temperature
+        terms = torch.nn.functional.cross_entropy(z, torch.tensor(labels), reduction="none")
+        terms = terms + z_loss * torch.logsumexp(z, 1) ** 2
+        return {"mean": terms.mean, "sum": terms.sum, "none": lambda: terms}[reduction]()
+
+    own = fl.cross_entropy.value_and_grad(
+        logits,
+        labels,
+        softcap=cap,
+        temperature=temperature,
+        z_loss=z_loss,
+        reduction=reduction,
+    )
+    assert_close(own, theirs(composed, [logits]))
+
+
+@pytest.mark.parametrize("order", ["torch first", "fastloss first"])
+def test_both_in_one_process(generator: np.random.Generator, order: str) -> None:
+    """Two users of OpenMP in turns."""
+    x = generator.normal(size=(2000, 300))
+    labels = generator.integers(300, size=2000)
+    expected = fl.cross_entropy(x, labels)
+    turns = ["torch", "fastloss"] * 5
+    for turn in turns if order == "torch first" else turns[::-1]:
+        if turn == "torch":
+            value = torch.nn.functional.cross_entropy(torch.tensor(x), torch.tensor(labels)).item()
+            assert value == pytest.approx(expected, rel=RELATIVE)
+        else:
+            assert fl.cross_entropy(x, labels) == expected

@@ -3,7 +3,8 @@
 
 They are in the dtype of their arguments and stable, share what value and gradient have in common,
 and write over temporaries where that is as readable. None calls the BLAS, whose threads would make
-the comparison depend on NumPy's build. Every loss needs an entry in `SPELLINGS`.
+the comparison depend on NumPy's build. A loss without an entry in `SPELLINGS` is represented by its
+reference, which is slower.
 """
 
 from __future__ import annotations

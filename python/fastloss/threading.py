@@ -41,8 +41,11 @@ def set_num_threads(n: int) -> None:
 def get_num_threads() -> int:
     """Return how many threads a large call by this thread would use.
 
-    It is the number that was asked for or, without one, the least of OpenMP's own limit, the CPUs
-    that the process may run on, and the container's quota. In a forked child it is 1.
+    Returns
+    -------
+    int
+        The number that was asked for or, without one, the least of OpenMP's own limit, the CPUs
+        that the process may run on, and the container's quota. In a forked child it is 1.
 
     Examples
     --------

@@ -162,10 +162,14 @@ INLINE T exp(T x) {
   constexpr int bias = Float<ElementOf<T>>::exponent_bias;
   x = max(T(C::exp_zero), min(T(C::exp_infinity), x));
   const T n = fma(x, T(C::log2_e), T(C::rounder)) - T(C::rounder);
-  // 2ⁿ may be too large or too small for a number: it is a product of two.
-  const auto half = to_bits(fma(n, T(0.5), T(C::rounder + bias)));
-  const auto whole = to_bits(n + T(C::rounder + 2 * bias));
-  return exp_reduced(x, n) * power_of_two<T>(half) * power_of_two<T>(whole - half);
+  if constexpr (has_ldexp<T>) {
+    return ldexp(exp_reduced(x, n), n);
+  } else {
+    // 2ⁿ may be too large or too small for a number: it is a product of two.
+    const auto half = to_bits(fma(n, T(0.5), T(C::rounder + bias)));
+    const auto whole = to_bits(n + T(C::rounder + 2 * bias));
+    return exp_reduced(x, n) * power_of_two<T>(half) * power_of_two<T>(whole - half);
+  }
 }
 
 /// eˣ for x <= 0, with exp's bits.
@@ -179,7 +183,12 @@ INLINE T exp_nonpositive(T x) {
   constexpr ElementOf<T> rounder = C::rounder + F::exponent_bias + lift;
   x = max(T(C::exp_zero), x);
   const T shifted = fma(x, T(C::log2_e), T(rounder));
-  return exp_reduced(x, shifted - T(rounder)) * power_of_two<T>(to_bits(shifted)) * T(lowered);
+  const T n = shifted - T(rounder);
+  if constexpr (has_ldexp<T>) {
+    return ldexp(exp_reduced(x, n), n);
+  } else {
+    return exp_reduced(x, n) * power_of_two<T>(to_bits(shifted)) * T(lowered);
+  }
 }
 
 /// An unevaluated sum.

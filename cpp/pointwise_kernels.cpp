@@ -19,15 +19,6 @@ template <class Loss>
 constexpr Signature kSignature =
     signature_of(Loss::name, Loss::parameters, &Loss::template terms<float>);
 
-template <int... numbers>
-struct Numbers {};
-template <int count, int... numbers>
-struct CountUp : CountUp<count - 1, count - 1, numbers...> {};
-template <int... numbers>
-struct CountUp<0, numbers...> {
-  using type = Numbers<numbers...>;
-};
-
 template <class Loss, class T, int... arguments, int... parameters>
 INLINE auto evaluate(const Vec<T>* argument, const Vec<T>* parameter, Numbers<arguments...>,
                      Numbers<parameters...>) {

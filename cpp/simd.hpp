@@ -295,6 +295,20 @@ INLINE Widened widen(Vec<float> v) {
 #endif
 }
 
+/// x·2ⁿ for an integral n, rounded once; where the CPU has an instruction for it.
+template <class T>
+constexpr bool has_ldexp = false;
+#if defined(__AVX512F__)
+template <class E>
+constexpr bool has_ldexp<Vec<E>> = true;
+INLINE Vec<float> ldexp(Vec<float> x, Vec<float> n) {
+  return _mm512_maskz_scalef_ps(0xffff, x.raw, n.raw);
+}
+INLINE Vec<double> ldexp(Vec<double> x, Vec<double> n) {
+  return _mm512_maskz_scalef_pd(0xff, x.raw, n.raw);
+}
+#endif
+
 /// The bits of a float as an integer of its size, and back.
 template <class T>
 INLINE IntegerOf<T> to_bits(T x) {
@@ -357,15 +371,41 @@ INLINE Vec<double> min(Vec<double> a, Vec<double> b) { return _mm_min_pd(a.raw, 
 #endif
 #endif
 
-/// All lanes brought together by op, in a fixed tree.
-template <class E, class Op>
-INLINE E fold(Vec<E> v, Op op) {
-  E lanes[Vec<E>::lanes];
-  v.store(lanes);
-  for (int half = Vec<E>::lanes / 2; half > 0; half /= 2) {
-    for (int i = 0; i < half; ++i) lanes[i] = op(lanes[i], lanes[i + half]);
+/// Whether the condition holds in any lane.
+template <class E>
+INLINE bool any(Mask<E> condition) {
+  using Word = unsigned long long;
+  Word words[sizeof condition.raw / sizeof(Word)];
+  __builtin_memcpy(words, &condition.raw, sizeof words);
+  Word all = 0;
+  for (const Word word : words) all |= word;
+  return all != 0;
+}
+
+template <int... numbers>
+struct Numbers {};
+template <int count, int... numbers>
+struct CountUp : CountUp<count - 1, count - 1, numbers...> {};
+template <int... numbers>
+struct CountUp<0, numbers...> {
+  using type = Numbers<numbers...>;
+};
+
+template <class Raw, int... low>
+INLINE auto halves_together(Raw v, auto op, Numbers<low...>) {
+  constexpr int half = sizeof...(low);
+  const auto together =
+      op(__builtin_shufflevector(v, v, low...), __builtin_shufflevector(v, v, (low + half)...));
+  if constexpr (half == 1) {
+    return together[0];
+  } else {
+    return halves_together(together, op, typename CountUp<half / 2>::type{});
   }
-  return lanes[0];
+}
+/// All lanes brought together by op, lane i with lane i + half at each step of the tree.
+template <class E>
+INLINE E fold(Vec<E> v, auto op) {
+  return halves_together(v.raw, op, typename CountUp<Vec<E>::lanes / 2>::type{});
 }
 
 }  // namespace

@@ -32,13 +32,12 @@ class LaneSum<float> {
     lanes_[2 * position + 1] = lanes_[2 * position + 1] + wide.high;
   }
   INLINE Sum total() const {
-    constexpr int count = kBlockLanes<float>;
-    double lanes[count];
-    for (int i = 0; i < 2 * kVectorsPerBlock; ++i) lanes_[i].store(lanes + i * Vec<double>::lanes);
-    for (int half = count / 2; half > 0; half /= 2) {
-      for (int i = 0; i < half; ++i) lanes[i] += lanes[i + half];
+    Vec<double> lanes[2 * kVectorsPerBlock];
+    __builtin_memcpy(&lanes, &lanes_, sizeof lanes);
+    for (int half = kVectorsPerBlock; half > 0; half /= 2) {
+      for (int i = 0; i < half; ++i) lanes[i] = lanes[i] + lanes[i + half];
     }
-    return {lanes[0], 0};
+    return {fold(lanes[0], [](auto x, auto y) { return x + y; }), 0};
   }
 
  private:
@@ -47,6 +46,23 @@ class LaneSum<float> {
 
 template <>
 class LaneSum<double> {
+  template <class Raw, int... lower>
+  INLINE static Sum halves_together(Raw high, Raw low, Numbers<lower...>) {
+    constexpr int half = sizeof...(lower);
+    const auto first = __builtin_shufflevector(high, high, lower...);
+    const auto second = __builtin_shufflevector(high, high, (lower + half)...);
+    auto error = first;
+    const auto sum = two_sum(first, second, error);
+    const auto lost = (__builtin_shufflevector(low, low, lower...) +
+                       __builtin_shufflevector(low, low, (lower + half)...)) +
+                      error;
+    if constexpr (half == 1) {
+      return {sum[0], lost[0]};
+    } else {
+      return halves_together(sum, lost, typename CountUp<half / 2>::type{});
+    }
+  }
+
  public:
   INLINE void add(Vec<double> v, int position) {
     Vec<double> error;
@@ -54,21 +70,17 @@ class LaneSum<double> {
     low_[position] = low_[position] + error;
   }
   INLINE Sum total() const {
-    constexpr int count = kBlockLanes<double>;
-    double high[count];
-    double low[count];
-    for (int i = 0; i < kVectorsPerBlock; ++i) {
-      high_[i].store(high + i * Vec<double>::lanes);
-      low_[i].store(low + i * Vec<double>::lanes);
-    }
-    for (int half = count / 2; half > 0; half /= 2) {
+    Vec<double> high[kVectorsPerBlock], low[kVectorsPerBlock];
+    __builtin_memcpy(&high, &high_, sizeof high);
+    __builtin_memcpy(&low, &low_, sizeof low);
+    for (int half = kVectorsPerBlock / 2; half > 0; half /= 2) {
       for (int i = 0; i < half; ++i) {
-        double error;
+        Vec<double> error;
         high[i] = two_sum(high[i], high[i + half], error);
         low[i] = (low[i] + low[i + half]) + error;
       }
     }
-    return {high[0], low[0]};
+    return halves_together(high[0].raw, low[0].raw, CountUp<Vec<double>::lanes / 2>::type{});
   }
 
  private:

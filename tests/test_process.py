@@ -171,3 +171,36 @@ def test_nothing_leaks() -> None:
         with pytest.raises(TypeError):
             fl.mse.value_and_grad(pred, target, out=(out, out))
     assert [sys.getrefcount(x) for x in objects] == before
+
+
+def test_exit_while_a_thread_computes() -> None:
+    """The process ends as usual, though calls and the threads of OpenMP are still at work."""
+    code = """
+        import threading
+        import numpy as np
+        import fastloss as fl
+        x = np.ones(2_000_000)
+        started = threading.Event()
+        def work():
+            while True:
+                with fl.threads(3):
+                    fl.huber.value_and_grad(x, 0.0)
+                started.set()
+        for _ in range(2):
+            threading.Thread(target=work, daemon=True).start()
+        started.wait()
+        print("end")
+    """
+    for _ in range(3):
+        assert output(code) == "end"
+
+
+def test_an_interrupt_is_no_type_error() -> None:
+    """What converting an argument raises beyond errors goes through."""
+
+    class Interrupted:
+        def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fl.mse(Interrupted(), 0.0)

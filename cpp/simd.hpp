@@ -334,6 +334,11 @@ INLINE T copysign(T magnitude, T sign) {
   constexpr Bits bit = Bits{1} << (8 * sizeof(Bits) - 1);
   return from_bits<T>((to_bits(magnitude) & Integer(~bit)) | (to_bits(sign) & Integer(bit)));
 }
+/// -1, 0 or 1; NaN stays NaN.
+template <class T>
+INLINE T sign(T x) {
+  return select(x < T(0), T(-1), select(x > T(0), T(1), select(x == x, T(0), x)));
+}
 /// The larger one; b where either is NaN.
 template <class T>
 INLINE T max(T a, T b) {

@@ -36,8 +36,7 @@ struct MeanAbsoluteError {
   template <class T>
   INLINE static Terms<T> terms(T pred, T target) {
     const T r = pred - target;
-    const T slope = select(r == r, copysign(T(1), r), r);  // NaN stays NaN
-    return {.value = abs(r), .grad = {select(r == T(0), T(0), slope)}, .hess = {T(0)}};
+    return {.value = abs(r), .grad = {sign(r)}, .hess = {T(0)}};
   }
 };
 

@@ -129,7 +129,7 @@ Array as_array(const Caller& caller, const std::string& name, PyObject* object) 
   }
   PyObject* array = PyArray_FromAny(object, nullptr, 0, 0, NPY_ARRAY_ENSUREARRAY, nullptr);
   if (array == nullptr) {
-    const py::error_already_set error;  // takes NumPy's reason over
+    const py::error_already_set error;                 // takes NumPy's reason over
     if (!error.matches(PyExc_Exception)) throw error;  // an interrupt, say
     caller.fail(error.matches(PyExc_MemoryError)  ? PyExc_MemoryError
                 : error.matches(PyExc_ValueError) ? PyExc_ValueError

@@ -27,12 +27,13 @@ enum class Reduction { mean, sum, none };
 // Terms below which letting other Python threads run costs more than it gives.
 constexpr npy_intp kReleaseGil = 4096;
 
-/// The positional arguments of evaluate(), in their order.
+/// What evaluate() was called with.
 struct Request {
-  PyObject *weight, *reduction, *normalizer, *out;
   PyObject* const* arguments;
   PyObject* const* parameters;
   PyObject* const* options;
+  PyObject* weight;
+  PyObject *reduction, *normalizer, *out;
 };
 
 class Evaluation {
@@ -340,7 +341,7 @@ class Evaluation {
     }
     const bool nothing_to_average = denominator == 0;
     if (nothing_to_average && (wanted_ & kValue) != 0 &&
-        PyErr_WarnEx(PyExc_RuntimeWarning, "Mean of empty slice", 2) < 0) {
+        PyErr_WarnEx(PyExc_RuntimeWarning, "Mean of empty slice", 1) < 0) {
       throw py::error_already_set();
     }
     constexpr NPY_TYPES type = sizeof(T) == sizeof(float) ? NPY_FLOAT : NPY_DOUBLE;
@@ -470,29 +471,28 @@ class Evaluation {
 
 }  // namespace
 
-PyObject* evaluate(PyObject*, PyObject* const* arguments, Py_ssize_t count) {
+PyObject* evaluate(int number, int method, PyObject* const* values, Py_ssize_t count) {
   const char* name = "evaluate";
   try {
-    if (count < 6) throw std::invalid_argument("evaluate: too few arguments");
-    const Loss& loss = registered_loss(PyLong_AsLong(arguments[0]));
-    const long method = PyLong_AsLong(arguments[1]);
+    const Loss& loss = registered_loss(number);
     name = loss.name.c_str();
     const std::size_t options = loss.family == Family::rowwise ? 3 : 0;
-    const std::size_t expected = 6 + loss.arguments.size() + loss.parameters.size() + options;
-    if (static_cast<std::size_t>(count) != expected || method < 0 ||
-        method >= static_cast<long>(std::size(kMethods))) {
-      throw std::invalid_argument(loss.name + ": evaluate takes " + std::to_string(expected) +
-                                  " arguments");
+    const std::size_t own = loss.arguments.size() + loss.parameters.size() + options;
+    const bool reduces = static_cast<std::size_t>(count) == own + 4;
+    if (method < 0 || method >= static_cast<int>(std::size(kMethods)) ||
+        (!reduces && static_cast<std::size_t>(count) != own + 1)) {
+      throw std::invalid_argument(loss.name + ": no method of this loss has this signature");
     }
-    PyObject* const* first = arguments + 6;
-    const Request request{arguments[2],
-                          arguments[3],
-                          arguments[4],
-                          arguments[5],
-                          first,
-                          first + loss.arguments.size(),
-                          first + loss.arguments.size() + loss.parameters.size()};
-    return Evaluation(loss, static_cast<int>(method), request).run();
+    PyObject* const* parameters = values + loss.arguments.size();
+    PyObject* const* last = values + own;
+    const Request request{values,
+                          parameters,
+                          parameters + loss.parameters.size(),
+                          last[0],
+                          reduces ? last[1] : Py_None,
+                          reduces ? last[2] : Py_None,
+                          reduces ? last[3] : Py_None};
+    return Evaluation(loss, method, request).run();
   } catch (py::error_already_set& error) {
     error.restore();
   } catch (const std::bad_alloc&) {

@@ -6,10 +6,10 @@
 
 namespace fastloss {
 
-/// evaluate(loss, method, weight, reduction, normalizer, out, *arguments, *parameters, *options):
-/// the loss's number, the index of one of its methods (kMethods in evaluate.cpp), what the keywords
-/// of that name hold, and then the loss's arguments, its parameters, and its family's options:
-/// (axis, ignore_index, class_weight) in row-wise losses.
-PyObject* evaluate(PyObject* module, PyObject* const* arguments, Py_ssize_t count);
+/// One method of a loss (an index into kMethods in evaluate.cpp) on the values of its arguments,
+/// its parameters, its family's options, which are (axis, ignore_index, class_weight) in row-wise
+/// losses, and weight, reduction, normalizer and out; the last three may be missing. Returns a new
+/// reference, or null with an exception set.
+PyObject* evaluate(int loss, int method, PyObject* const* values, Py_ssize_t count);
 
 }  // namespace fastloss

@@ -6,19 +6,12 @@
 
 #include "arguments.hpp"
 #include "dispatch.hpp"
-#include "evaluate.hpp"
+#include "function.hpp"
 #include "registry.hpp"
 #include "threads.hpp"
 
 namespace fastloss {
 namespace {
-
-// Registered by hand: pybind11's own functions cost more than a small call may.
-PyMethodDef evaluate_definition = {
-    "evaluate", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(&evaluate)),
-    METH_FASTCALL,
-    "evaluate($module, loss, method, weight, reduction, normalizer, out, /, *rest)\n--\n\n"
-    "Evaluate one method of one loss."};
 
 Family family_of(const std::string& name) {
   if (name == "pointwise") return Family::pointwise;
@@ -46,9 +39,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   m.attr("version") = FASTLOSS_VERSION;
   m.attr("compiler") = compiler();
 
-  py::object evaluate_function = py::reinterpret_steal<py::object>(
-      PyCFunction_NewEx(&evaluate_definition, nullptr, py::str("fastloss._core").release().ptr()));
-  m.add_object("evaluate", evaluate_function);
+  if (!add_function_type(m.ptr())) throw py::error_already_set();
 
   using ParameterTuple =
       std::tuple<std::string, std::string, double, double, bool, bool, bool, double>;

@@ -57,8 +57,8 @@ int register_loss(Family family, std::string name, std::vector<std::string> argu
   return static_cast<int>(losses().size()) - 1;
 }
 
-const Loss& registered_loss(long number) {
-  if (number < 0 || number >= static_cast<long>(losses().size())) {
+const Loss& registered_loss(int number) {
+  if (number < 0 || number >= static_cast<int>(losses().size())) {
     throw std::invalid_argument("no loss has this number");
   }
   return losses()[static_cast<std::size_t>(number)];

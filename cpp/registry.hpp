@@ -44,7 +44,7 @@ struct Loss {
 int register_loss(Family family, std::string name, std::vector<std::string> arguments,
                   const std::vector<std::string>& targets, std::vector<Parameter> parameters);
 
-const Loss& registered_loss(long number);
+const Loss& registered_loss(int number);
 
 /// The signatures of a family's kernels.
 std::vector<Signature> kernel_signatures(Family family);

@@ -29,7 +29,7 @@ def functions(loss: Any) -> dict[str, Any]:
 @losses
 def test_names(loss: Any) -> None:
     for qualified, function in functions(loss).items():
-        assert inspect.isfunction(function)
+        assert inspect.isroutine(function)
         assert function.__module__ == "fastloss"
         assert function.__qualname__ == qualified
         last = qualified.split(".")[-1]
@@ -80,7 +80,8 @@ def test_signatures_spell_everything_out(loss: Any) -> None:
 @losses
 def test_help(loss: Any) -> None:
     text = pydoc.plain(pydoc.render_doc(loss))
-    assert f"function {loss.__name__} in module fastloss" in text
+    assert "in module fastloss" in text
+    assert f"\n{loss.__name__}(" in text
     assert "Parameters" in text
     for name in (*loss.inputs, *loss.targets, *loss.parameters):
         assert name in text

@@ -4,16 +4,14 @@ from typing import Any
 version: str
 compiler: str
 
-def evaluate(
-    loss: int,
-    method: int,
-    weight: Any,
-    reduction: Any,
-    normalizer: Any,
-    out: Any,
-    /,
-    *rest: Any,
-) -> Any: ...
+class Function:
+    def __init__(
+        self, loss: int, method: int, arguments: tuple[str, ...], keywords: dict[str, Any]
+    ) -> None: ...
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any: ...
+    def __setattr__(self, name: str, value: Any, /) -> None: ...
+    def __getattr__(self, name: str) -> Any: ...
+
 def register_loss(
     family: str,
     name: str,

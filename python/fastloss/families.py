@@ -174,28 +174,18 @@ def _declare(family: _Family, hess: HessKind, domains: Mapping[str, Domain], bod
         number, reference.Formula(body, family.name, arguments, targets, tuple(parameters))
     )
 
-    def methods(evaluate: Callable[..., Any], qualname: str) -> Any:
+    def methods(make: Callable[..., Any], qualname: str) -> Any:
         """Build the loss and its methods, all with their whole signature spelled out."""
+        defaults = {name: p.default for name, p in parameters.items()} | dict(family.options)
         first: Any = None
         for index, (method, title) in enumerate(_METHODS):
-            defaults = {name: p.default for name, p in parameters.items()} | dict(family.options)
-            results = dict(_RESULT_KEYWORDS)
-            if method == "weight_sum":  # has nothing to reduce
-                results = {"weight": None}
-            given = results | {name: None for name in _RESULT_KEYWORDS if name not in results}
-            function = _function(
-                method or body.__name__,
-                arguments,
-                defaults | results,
-                "return evaluate({}, {}, {}, {})".format(
-                    number,
-                    index,
-                    ", ".join(name if name in results else "None" for name in given),
-                    ", ".join((*arguments, *parameters, *family.options)),
-                ),
-                evaluate,
-            )
+            # The sum of the weights has nothing to reduce.
+            results = {"weight": None} if method == "weight_sum" else _RESULT_KEYWORDS
+            keywords = defaults | results
+            function = make(number, index, arguments, keywords)
+            function.__signature__ = _signature(arguments, keywords)
             function.__module__ = "fastloss"
+            function.__name__ = method or body.__name__
             function.__qualname__ = f"{qualname}.{method}" if method else qualname
             if first is None:
                 function.__doc__ = _document(body, family)
@@ -207,8 +197,8 @@ def _declare(family: _Family, hess: HessKind, domains: Mapping[str, Domain], bod
                 setattr(first, method, function)
         return first
 
-    loss: Loss = methods(_core.evaluate, body.__name__)
-    loss.reference = methods(reference.evaluate, f"{body.__name__}.reference")
+    loss: Loss = methods(_core.Function, body.__name__)
+    loss.reference = methods(reference.make_function, f"{body.__name__}.reference")
     loss.family = family.name
     loss.inputs = inputs
     loss.targets = targets
@@ -219,21 +209,12 @@ def _declare(family: _Family, hess: HessKind, domains: Mapping[str, Domain], bod
     return loss
 
 
-def _function(
-    name: str,
-    arguments: tuple[str, ...],
-    keywords: Mapping[str, Any],
-    body: str,
-    evaluate: Callable[..., Any],
-) -> Any:
-    """Compile a function with this signature, as dataclasses and namedtuple do.
-
-    A generic wrapper would cost more than the kernel at small sizes.
-    """
-    signature = ", ".join((*arguments, "*", *(f"{k}={v!r}" for k, v in keywords.items())))
-    namespace: dict[str, Any] = {"evaluate": evaluate}
-    exec(f"def {name}({signature}):\n    {body}", namespace)
-    return namespace[name]
+def _signature(arguments: tuple[str, ...], keywords: Mapping[str, Any]) -> inspect.Signature:
+    kinds = inspect.Parameter
+    return inspect.Signature(
+        [kinds(name, kinds.POSITIONAL_OR_KEYWORD) for name in arguments]
+        + [kinds(name, kinds.KEYWORD_ONLY, default=x) for name, x in keywords.items()]
+    )
 
 
 def _document(body: Callable[..., Any], family: _Family) -> str:

@@ -42,25 +42,29 @@ def register(number: int, formula: Formula) -> None:
     _formulas[number] = formula
 
 
-def evaluate(
-    loss: int,
-    method: int,
-    weight: Any,
-    reduction: str,
-    normalizer: float | None,
-    out: Any,
-    /,
-    *rest: Any,
-) -> Any:
-    """Evaluate one method of one loss, as `_core.evaluate` does."""
-    formula = _formulas[loss]
-    positional = dict(zip(formula.arguments, rest, strict=False))
-    rest = rest[len(positional) :]
-    parameters = dict(zip(formula.parameters, rest, strict=False))
-    options = rest[len(parameters) :]
+def make_function(
+    loss: int, method: int, arguments: tuple[str, ...], keywords: dict[str, Any]
+) -> Callable[..., Any]:
+    """Make one method of one loss, as `_core.Function` does."""
+
+    def function(*given: Any, **more: Any) -> Any:
+        bound = function.__signature__.bind(*given, **more)  # type: ignore[attr-defined]
+        bound.apply_defaults()
+        return _evaluate(_formulas[loss], method, bound.arguments)
+
+    return function
+
+
+def _evaluate(formula: Formula, method: int, values: dict[str, Any]) -> Any:
+    positional = {name: values[name] for name in formula.arguments}
+    parameters = {name: values[name] for name in formula.parameters}
+    weight, reduction = values["weight"], values.get("reduction", "none")
+    axis = values.get("axis", -1)
     arrays = _in_arithmetic_type(formula, positional)
     if formula.family == "rowwise":
-        terms, mass = _rowwise_terms(formula, arrays, parameters, *options)
+        terms, mass = _rowwise_terms(
+            formula, arrays, parameters, axis, values["ignore_index"], values["class_weight"]
+        )
     else:
         parameters = {k: _as_number(v, arrays[formula.arguments[0]]) for k, v in parameters.items()}
         arrays = dict(zip(arrays, np.broadcast_arrays(*arrays.values()), strict=True))
@@ -74,6 +78,7 @@ def evaluate(
     if method == _WEIGHT_SUM:
         return denominator
     if reduction == "mean":
+        normalizer = values["normalizer"]
         denominator = denominator if normalizer is None else normalizer
     else:
         denominator = 1.0
@@ -87,7 +92,6 @@ def evaluate(
         return weighted(x) / value.dtype.type(denominator) if denominator else np.zeros_like(x)
 
     results: list[Any] = []
-    axis = options[0] if options else -1
     for part in _PARTS[method]:
         if part == VALUE:
             results.append(_reduce(weighted(value), reduction, denominator))
@@ -97,7 +101,7 @@ def evaluate(
                 arrays_out = [np.moveaxis(x, -1, axis) for x in arrays_out]
             results.append(arrays_out[0] if len(arrays_out) == 1 else tuple(arrays_out))
     result = results[0] if len(results) == 1 else tuple(results)
-    return _put(result, out)
+    return _put(result, values["out"])
 
 
 def _in_arithmetic_type(formula: Formula, positional: dict[str, Any]) -> dict[str, Array]:

@@ -15,6 +15,7 @@ template <class T>
 struct Row {
   ptrdiff_t classes;
   const T* arguments[kMaxArguments];
+  const T* next;  // the scores of the next row, for memory to fetch; never read
   bool labelled;
   std::int64_t label;
   const T* class_weight;  // null: every one is 1

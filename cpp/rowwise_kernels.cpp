@@ -39,6 +39,7 @@ void run(const RowwiseTask<T>& task) {
       }
     } else {
       for (int k = 0; k < arguments; ++k) row.arguments[k] = task.arguments[k][r];
+      row.next = task.arguments[0][r + 1 < task.rows ? r + 1 : r];
       row.factor = task.scale * weight;
       value = weight * Loss::template term<T, wanted>(row);
     }

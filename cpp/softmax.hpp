@@ -55,8 +55,10 @@ double sum_of_others_at_infinity(const T* scores, ptrdiff_t classes, T peak, T* 
 /// Σ exp(score − peak) over all classes but one at the peak: the small part of the softmax's sum,
 /// free of the 1 that would swallow it. NaN where the row has no softmax: a NaN, nothing but -inf,
 /// or +inf twice. If `keep`, exponentials[k] = exp(scoreₖ − peak); it may be the scores' own place.
+/// Meanwhile memory fetches `next`, the scores that come next.
 template <bool keep, class T>
-INLINE double sum_of_others(const T* scores, ptrdiff_t classes, T peak, T* exponentials) {
+INLINE double sum_of_others(const T* scores, ptrdiff_t classes, T peak, T* exponentials,
+                            const T* next) {
   using V = Vec<T>;
   if (!(peak - peak == 0)) {
     return sum_of_others_at_infinity<keep>(scores, classes, peak, exponentials);
@@ -94,6 +96,8 @@ INLINE double sum_of_others(const T* scores, ptrdiff_t classes, T peak, T* expon
       count = step;
     }
     for (ptrdiff_t i = 0; i < count; i += step) {
+      __builtin_prefetch(next + part.begin + i, 0, 2);
+      __builtin_prefetch(next + part.begin + i + half, 0, 2);
       for (int position = 0; position < kVectorsPerBlock; ++position) {
         const ptrdiff_t j = i + position * V::lanes;
         const V first = exp_nonpositive(V::load(from + j) - top);

@@ -61,7 +61,7 @@ struct CrossEntropy {
     const T x_label = x[row.label];
     const double weight = weight_of_label(row);
     const T peak = row_max(x, row.classes);
-    const double others = sum_of_others<differentiate>(x, row.classes, peak, row.scratch);
+    const double others = sum_of_others<differentiate>(x, row.classes, peak, row.scratch, row.next);
     if constexpr (differentiate) {
       const double total = 1 + others;
       const V scale(row.factor * weight / total), inverse(1 / total), rest(others), sum(total);
@@ -154,7 +154,7 @@ struct CrossEntropy {
     if (row.labelled) linear += product(own, gap_below(peak, z_label));
     const double all = mass.high + own;
 
-    const double others = sum_of_others<differentiate>(z, row.classes, peak, row.scratch);
+    const double others = sum_of_others<differentiate>(z, row.classes, peak, row.scratch, row.next);
     const double excess = log1p(others);
     const double lse = static_cast<double>(peak) + excess;
     if constexpr (differentiate) {

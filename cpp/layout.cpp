@@ -9,10 +9,6 @@
 #include <limits>
 #include <type_traits>
 
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
-
 namespace fastloss {
 namespace {
 
@@ -199,25 +195,6 @@ void Sequence::scatter(const From* from, ptrdiff_t start, ptrdiff_t count) const
   });
 }
 
-template <class T>
-void copy_past_cache(const T* from, T* to, ptrdiff_t count) {
-  ptrdiff_t i = 0;
-#if defined(__SSE2__)
-  constexpr ptrdiff_t step = sizeof(__m128i) / sizeof(T);
-  for (; i < count && reinterpret_cast<std::uintptr_t>(to + i) % sizeof(__m128i) != 0; ++i) {
-    to[i] = from[i];
-  }
-  for (; i + step <= count; i += step) {
-    const __m128i bits = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + i));
-    _mm_stream_si128(reinterpret_cast<__m128i*>(to + i), bits);
-  }
-  _mm_sfence();
-#endif
-  for (; i < count; ++i) to[i] = from[i];
-}
-
-template void copy_past_cache(const float*, float*, ptrdiff_t);
-template void copy_past_cache(const double*, double*, ptrdiff_t);
 template void Sequence::gather(ptrdiff_t, ptrdiff_t, float*) const;
 template void Sequence::gather(ptrdiff_t, ptrdiff_t, double*) const;
 template void Sequence::gather(ptrdiff_t, ptrdiff_t, std::int64_t*) const;

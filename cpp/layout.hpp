@@ -107,8 +107,4 @@ class Sequence {
   ptrdiff_t strides_[kMaxDimensions];
 };
 
-/// Copies to memory that will not be read soon, past the caches: it need not be read to be written.
-template <class T>
-void copy_past_cache(const T* from, T* to, ptrdiff_t count);
-
 }  // namespace fastloss

@@ -9,6 +9,9 @@ namespace {
 // Terms that a kernel takes at once: its inputs and outputs stay in the first two caches.
 constexpr ptrdiff_t kBlock = 4096;
 
+// Results of more bytes than this go past the caches: the last level does not hold them anyway.
+constexpr ptrdiff_t kPastCache = ptrdiff_t{24} << 20;
+
 template <class T>
 const PointwiseKernels<T>& kernels_of(const PointwiseLoss& loss) {
   if constexpr (std::is_same_v<T, float>) {

@@ -13,7 +13,6 @@ constexpr ptrdiff_t kRows = 16;
 ptrdiff_t rows_at_once(ptrdiff_t classes) {
   return std::clamp<ptrdiff_t>(262144 / classes, 1, kRows);
 }
-constexpr ptrdiff_t kStaged = 8192;  // numbers
 // Rows whose labels and weights are looked at together.
 constexpr ptrdiff_t kLabels = 2048;
 
@@ -26,11 +25,10 @@ RowwiseKernel<T> kernel_of(const RowwiseCall& call) {
   }
 }
 
-/// An array with a row per term, which may pass through a slice of scratch.
+/// An array with a row per term: its rows in place, or through a slice of scratch.
 template <class T>
 struct RowStream {
   const Sequence* sequence = nullptr;
-  bool has_contiguous_rows = false;
   int slice = -1;
 };
 
@@ -49,28 +47,20 @@ double run(const RowwiseCall& call) {
   const ptrdiff_t classes = call.classes;
 
   int slices = 0;
-  bool gathers = false;
-  const auto stream = [&](const Sequence* sequence, bool staged = false) {
-    const bool in_place = sequence->has_contiguous_rows<T>();
-    gathers |= !in_place;
-    return RowStream<T>{sequence, in_place, in_place && !staged ? -1 : slices++};
+  const auto stream = [&](const Sequence* sequence) {
+    return RowStream<T>{sequence, sequence->has_contiguous_rows<T>() ? -1 : slices++};
   };
-  const bool past_cache = call.rows * classes > kPastCache / static_cast<ptrdiff_t>(sizeof(T));
   RowStream<T> arguments[kMaxArguments], grad[kMaxInputs], hess[kMaxInputs];
   for (int k = 0; k < argument_count; ++k) arguments[k] = stream(&call.arguments[k]);
   for (int k = 0; k < inputs; ++k) {
-    if (wanted & kGrad) grad[k] = stream(call.grad[k], past_cache);
-    if (wanted & kHess) hess[k] = stream(call.hess[k], past_cache);
+    if (wanted & kGrad) grad[k] = stream(call.grad[k]);
+    if (wanted & kHess) hess[k] = stream(call.hess[k]);
   }
 
   const double work = static_cast<double>(call.rows) * static_cast<double>(classes + 32) * 4;
   const int threads = threads_for(work);
   const ptrdiff_t block = rows_at_once(classes);
-  // Rows on their way past the caches stay in the first two of them until they are complete.
-  const ptrdiff_t batch =
-      std::min(call.rows,
-               past_cache && !gathers ? std::clamp<ptrdiff_t>(kStaged / classes, 1, block) : block);
-  const Scratch<T> packed(threads, slices, classes * batch);
+  const Scratch<T> packed(threads, slices, classes * std::min(block, call.rows));
   const Scratch<T> exponentials(threads, 1, classes);
   const Scratch<T> class_weight(call.class_weight != nullptr, 1, classes);
   double class_weight_sum = static_cast<double>(classes);
@@ -100,14 +90,7 @@ double run(const RowwiseCall& call) {
     };
     const auto finish = [&](const RowStream<T>& s) {
       if (s.slice < 0) return;
-      const T* staged = packed.slice(thread, s.slice);
-      if (!s.has_contiguous_rows) {
-        s.sequence->scatter(staged, start * classes, count * classes);
-        return;
-      }
-      for (ptrdiff_t r = 0; r < count; ++r) {
-        copy_past_cache(staged + r * classes, s.sequence->template row<T>(start + r), classes);
-      }
+      s.sequence->scatter(packed.slice(thread, s.slice), start * classes, count * classes);
     };
 
     RowwiseTask<T> task;
@@ -156,9 +139,7 @@ double run(const RowwiseCall& call) {
   return total_of(
       sum_over_blocks(call.rows, block, threads, [&](ptrdiff_t start, ptrdiff_t count, int thread) {
         T value[kRows];
-        for (ptrdiff_t r = 0; r < count; r += batch) {
-          run_rows(start + r, std::min(batch, count - r), thread, value + r);
-        }
+        run_rows(start, count, thread, value);
         Sum sum;
         if ((wanted & kValue) != 0 && call.value != nullptr) {
           call.value->scatter(value, start, count);

@@ -2,9 +2,10 @@
 // Elementary functions for formulas: for Vec<float>, Vec<double>, float and double, with the same
 // bits in every lane.
 //
-// An error in ULP is |result − truth| / (spacing of the numbers at the truth). The one above a
-// function is the largest that was found for float and for double: over all float arguments, over
-// 10⁹ of double. It holds where fma rounds once; "baseline" is the one for x86-64-v2.
+// An error in ULP is |result − truth| / (spacing of the numbers at the truth). The two above a
+// function are the largest found for float, over all arguments, and for double, over 10⁹ of them.
+// They hold where fma rounds once; the third is the larger one of the x86-64 baseline, which has
+// none. NaN gives NaN throughout.
 #pragma once
 
 #include "simd.hpp"
@@ -155,7 +156,7 @@ INLINE T exp_reduced(T x, T n) {
   return sum + ((head - (sum - T(1))) + rest);
 }
 
-/// eˣ.
+/// eˣ for all x, rounded once more where the result is subnormal. ULP: 0.78, 0.79; 0.79.
 template <class T>
 INLINE T exp(T x) {
   using C = Constants<ElementOf<T>>;
@@ -172,7 +173,7 @@ INLINE T exp(T x) {
   }
 }
 
-/// eˣ for x <= 0, with exp's bits.
+/// exp(x) for x <= 0: the same bits in less time.
 template <class T>
 INLINE T exp_nonpositive(T x) {
   using C = Constants<ElementOf<T>>;
@@ -208,7 +209,7 @@ INLINE ExactSum<T> expm1_sum(T x, T n, T scale, ExactSum<T> less_one) {
   return {sum, fma(rest, scale, sum_low)};
 }
 
-/// eˣ − 1.
+/// eˣ − 1 for all x. ULP: 0.96, 1.00; 1.04.
 template <class T>
 INLINE T expm1(T x) {
   using C = Constants<ElementOf<T>>;
@@ -222,7 +223,7 @@ INLINE T expm1(T x) {
   return copysign((sum.high + sum.low) * select(n > T(bias), T(2), T(1)), x);
 }
 
-/// tanh x.
+/// tanh x for all x. ULP: 0.81, 0.85; 1.27.
 template <class T>
 INLINE T tanh(T x) {
   using C = Constants<ElementOf<T>>;
@@ -246,7 +247,7 @@ INLINE T tanh(T x) {
 
 // ---- logarithms -----------------------------------------------------------------------------
 
-/// log(1 + x) for 0 <= x <= 1.
+/// log(1 + x) for 0 <= x <= 1. ULP: 0.94, 0.95; 1.19.
 template <class T>
 INLINE T log1p_unit(T x) {
   // With s = x / (2 + x), log(1 + x) = 2s + s³ P(s²) and 2s = x − sx.
@@ -289,7 +290,7 @@ INLINE T log_with_edges(T y, T result) {
   return select(y > T(0), select(y < T(C::infinity), result, y), nonpositive);
 }
 
-/// log x.
+/// log x for all x: −inf at 0, NaN below. ULP: 0.97, 0.97; 1.04.
 template <class T>
 INLINE T log(T x) {
   using C = Constants<ElementOf<T>>;
@@ -301,7 +302,7 @@ INLINE T log(T x) {
   return log_with_edges(x, log_of_parts(n - select(subnormal, T(lift), T(0)), f));
 }
 
-/// log(1 + x).
+/// log(1 + x) for all x: −inf at −1, NaN below. ULP: 0.97, 0.96; 1.02.
 template <class T>
 INLINE T log1p(T x) {
   const T y = T(1) + x;

@@ -19,7 +19,6 @@ double sum_of(const Level& level, const Sequence& values, ptrdiff_t count);
 
 struct PointwiseCall {
   const PointwiseLoss* loss = nullptr;
-  const Level* level = nullptr;
   int call = 0;         // index into kCalls
   ptrdiff_t count = 0;  // terms, at least one
   Sequence arguments[kMaxArguments];

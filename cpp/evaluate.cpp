@@ -390,10 +390,8 @@ class Evaluation {
 
   template <class T>
   double evaluate_terms(double scale) {
-    const Level& level = active_level();
     PointwiseCall call;
-    call.loss = &level.pointwise->losses[loss_.index];
-    call.level = &level;
+    call.loss = &active_level().pointwise->losses[loss_.index];
     call.call = method_;
     call.count = term_count();
     call.scale = scale;

@@ -66,12 +66,13 @@ Body = TypeVar("Body", bound=Callable[..., Any])
 class _Family:
     name: str
     options: Mapping[str, Any]  # keywords that every loss of the family has, with their defaults
-    options_doc: str
+    options_doc: str = ""
+    raises_doc: str = ""
 
 
 _RESULT_KEYWORDS = {"weight": None, "reduction": "mean", "normalizer": None, "out": None}
 
-_POINTWISE = _Family("pointwise", {}, "")
+_POINTWISE = _Family("pointwise", {})
 _ROWWISE = _Family(
     "rowwise",
     {"axis": -1, "ignore_index": None, "class_weight": None},
@@ -82,6 +83,10 @@ ignore_index : int, optional
     A label that is not counted: its rows get no gradient, whatever their scores hold.
 class_weight : array_like, shape (K,), optional
     A weight for each class. It enters the denominator of the mean.
+""",
+    """\
+IndexError
+    If a label is outside [0, K) and is not `ignore_index`.
 """,
 )
 
@@ -95,6 +100,18 @@ normalizer : float, optional
     Replaces Σ w in a mean, for example by that of several batches together.
 out : ndarray, None or tuple of them, optional
     Where to put the result, in the result's structure. It may be an input.
+
+Returns
+-------
+float
+    The reduced value, or an array of all terms under ``reduction="none"``.
+
+Raises
+------
+"""
+_RAISES_DOC = """\
+TypeError, ValueError
+    If an argument has a wrong type, shape or value.
 """
 
 # Name, what it returns, and the first line of its documentation.
@@ -218,7 +235,7 @@ def _signature(arguments: tuple[str, ...], keywords: Mapping[str, Any]) -> inspe
 
 
 def _document(body: Callable[..., Any], family: _Family) -> str:
-    """Add the family's and the result's keywords to the docstring's parameters."""
-    text = inspect.getdoc(body) or ""
-    head, separator, tail = text.partition("\n\nReturns\n-------\n")
-    return head + "\n" + family.options_doc + _RESULT_DOC.rstrip() + separator + tail
+    """Add to a docstring, after the loss's own parameters, what all losses have in common."""
+    own, separator, rest = (inspect.getdoc(body) or "").partition("\n\nNotes\n-----\n")
+    common = family.options_doc + _RESULT_DOC + family.raises_doc + _RAISES_DOC
+    return f"{own}\n{common.rstrip()}{separator}{rest}"

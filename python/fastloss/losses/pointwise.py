@@ -24,16 +24,6 @@ def mse(pred: Any, target: Any) -> Any:
     target : array_like
         Targets: any real numbers, of the shape of `pred` or a single one.
 
-    Returns
-    -------
-    float
-        The reduced value, or an array of all terms under ``reduction="none"``.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument has a wrong type, shape or value.
-
     Notes
     -----
     The gradient is 2r, the second derivative 2. Half of this loss, r²/2, is what scikit-learn,
@@ -67,16 +57,6 @@ def mae(pred: Any, target: Any) -> Any:
         Predictions: any real numbers.
     target : array_like
         Targets: any real numbers, of the shape of `pred` or a single one.
-
-    Returns
-    -------
-    float
-        The reduced value, or an array of all terms under ``reduction="none"``.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument has a wrong type, shape or value.
 
     Notes
     -----
@@ -115,16 +95,6 @@ def huber(pred: Any, target: Any, *, delta: Any = 1.0) -> Any:
     delta : float or array_like of shape (pred.shape[-1],), default 1.0
         Where the loss becomes linear, in units of the target; positive. An array has one for
         each place along the last axis.
-
-    Returns
-    -------
-    float
-        The reduced value, or an array of all terms under ``reduction="none"``.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument has a wrong type, shape or value.
 
     Notes
     -----
@@ -174,16 +144,6 @@ def binary_cross_entropy_with_logits(
         mean. An array has one for each place along the last axis.
     label_smoothing : float or array_like of shape (logits.shape[-1],), default 0.0
         ε in [0, 1].
-
-    Returns
-    -------
-    float
-        The reduced value, or an array of all terms under ``reduction="none"``.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument has a wrong type, shape or value.
 
     Notes
     -----
@@ -236,16 +196,6 @@ def gaussian_nll(pred: Any, target: Any, var: Any, *, full: Any = False, eps: An
         Whether to add the constant that makes it a density.
     eps : float or array_like of shape (pred.shape[-1],), default 1e-6
         The least variance; positive. Smaller ones count as this.
-
-    Returns
-    -------
-    float
-        The reduced value, or an array of all terms under ``reduction="none"``.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument has a wrong type, shape or value.
 
     Notes
     -----

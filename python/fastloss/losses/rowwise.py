@@ -58,18 +58,6 @@ def cross_entropy(
     softcap : float, optional
         Bound of the logits' size; positive.
 
-    Returns
-    -------
-    float
-        The reduced value, or an array with one term per row under ``reduction="none"``.
-
-    Raises
-    ------
-    IndexError
-        If a label is outside [0, K) and is not `ignore_index`.
-    TypeError, ValueError
-        If an argument has a wrong type, shape or value.
-
     Notes
     -----
     The denominator of the mean is Σₙ wₙ Σₖ class_weightₖ·yₙₖ with the unsmoothed y, for labels

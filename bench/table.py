@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from statistics import median
 from timeit import Timer
 
-import cpuinfo  # type: ignore[import-untyped]
+import cpuinfo
 import numpy as np
 
 import fastloss as fl

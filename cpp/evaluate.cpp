@@ -97,10 +97,9 @@ class Evaluation {
   void require_shape(std::size_t argument, int ndim, const npy_intp* shape) {
     const Array& array = by_role(loss_.roles[argument]);
     if (array.ndim() == ndim && std::equal(shape, shape + ndim, array.shape())) return;
-    std::string first = loss_.arguments[0];
     caller_.fail(PyExc_ValueError, name_of(argument),
-                 "expected shape " + shape_text(shape, ndim) + " to match '" + first + "', got " +
-                     shape_text(array.shape(), array.ndim()));
+                 "expected shape " + shape_text(shape, ndim) + " to match '" + name_of(0) +
+                     "', got " + shape_text(array.shape(), array.ndim()));
   }
 
   /// Pointwise: one term per element.

@@ -25,6 +25,10 @@ constexpr unsigned kCalls[] = {kValue, kGrad, kValue | kGrad, kGrad | kHess,
                                kValue | kGrad | kHess};
 constexpr int kCallCount = 5;
 
+/// The losses of a family, known to the compiler: its registry.
+template <class... Losses>
+struct LossList {};
+
 struct Signature {
   const char* name;
   int inputs;

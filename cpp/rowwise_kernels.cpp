@@ -47,19 +47,19 @@ void run(const RowwiseTask<T>& task) {
   }
 }
 
+template <class Loss, int... calls>
+constexpr RowwiseLoss entry_of(Numbers<calls...>) {
+  return {{Loss::name, Loss::inputs, Loss::targets, Loss::parameters},
+          {&run<Loss, float, kCalls[calls]>...},
+          {&run<Loss, double, kCalls[calls]>...}};
+}
+
 template <class Losses>
 struct Entries;
 template <class... Losses>
 struct Entries<LossList<Losses...>> {
   static constexpr int count = sizeof...(Losses);
-  static constexpr RowwiseLoss entries[] = {
-      {{Losses::name, Losses::inputs, Losses::targets, Losses::parameters},
-       {&run<Losses, float, kCalls[0]>, &run<Losses, float, kCalls[1]>,
-        &run<Losses, float, kCalls[2]>, &run<Losses, float, kCalls[3]>,
-        &run<Losses, float, kCalls[4]>},
-       {&run<Losses, double, kCalls[0]>, &run<Losses, double, kCalls[1]>,
-        &run<Losses, double, kCalls[2]>, &run<Losses, double, kCalls[3]>,
-        &run<Losses, double, kCalls[4]>}}...};
+  static constexpr RowwiseLoss entries[] = {entry_of<Losses>(CountUp<kCallCount>::type{})...};
 };
 
 }  // namespace

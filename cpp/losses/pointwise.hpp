@@ -4,6 +4,7 @@
 // of the result costs nothing: the compiler removes it.
 #pragma once
 
+#include "../kernels.hpp"
 #include "../math.hpp"
 #include "../simd.hpp"
 
@@ -103,9 +104,6 @@ struct GaussianNegativeLogLikelihood {
             .hess = {inverse, select(var < eps, T(0), var_hess)}};
   }
 };
-
-template <class... Losses>
-struct LossList {};
 
 /// The pointwise losses that there are.
 using Pointwise = LossList<MeanSquaredError, MeanAbsoluteError, Huber, BinaryCrossEntropyWithLogits,

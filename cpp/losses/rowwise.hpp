@@ -200,9 +200,6 @@ struct CrossEntropy {
   }
 };
 
-template <class... Losses>
-struct LossList {};
-
 /// The row-wise losses that there are.
 using Rowwise = LossList<CrossEntropy>;
 

@@ -7,6 +7,7 @@ type of the call, and also in long double where an argument is one.
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -48,7 +49,7 @@ def make_function(
     """Make one method of one loss, as `_core.Function` does."""
 
     def function(*given: Any, **more: Any) -> Any:
-        bound = function.__signature__.bind(*given, **more)  # type: ignore[attr-defined]
+        bound = inspect.signature(function).bind(*given, **more)
         bound.apply_defaults()
         return _evaluate(_formulas[loss], method, bound.arguments)
 

@@ -105,9 +105,26 @@ struct GaussianNegativeLogLikelihood {
   }
 };
 
+/// r²/(2β) for |r| ≤ β, |r| − β/2 beyond, r = pred − target; |r| for β = 0.
+struct SmoothL1 {
+  static constexpr auto name = "smooth_l1";
+  static constexpr int parameters = 1;
+  template <class T>
+  INLINE static Terms<T> terms(T pred, T target, T beta) {
+    const T r = pred - target;
+    const T size = abs(r);
+    const T u = r / beta;
+    const auto linear = (size > beta) | (beta == T(0));
+    const T half = T(0.5);
+    return {.value = select(linear, size - half * beta, half * r * u),
+            .grad = {select(linear, sign(r), u)},
+            .hess = {select(linear, T(0), T(1) / beta)}};
+  }
+};
+
 /// The pointwise losses that there are.
 using Pointwise = LossList<MeanSquaredError, MeanAbsoluteError, Huber, BinaryCrossEntropyWithLogits,
-                           GaussianNegativeLogLikelihood>;
+                           GaussianNegativeLogLikelihood, SmoothL1>;
 
 }  // namespace
 }  // namespace fastloss::FASTLOSS_LEVEL

@@ -40,6 +40,7 @@ __all__ = [
     "set_isa",
     "set_num_threads",
     "show_config",
+    "smooth_l1",
     "threads",
 ]
 
@@ -335,6 +336,62 @@ class _GaussianNll(_GaussianNllMethods, _Loss, Protocol):
     reference: _GaussianNllMethods
 gaussian_nll: _GaussianNll
 """Negative log-likelihood of a Gaussian whose mean and variance are both predicted."""
+
+class _SmoothL1Methods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, beta: float | ArrayLike = 1.0,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, beta: float | ArrayLike = 1.0,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, pred: ArrayLike, target: ArrayLike, *, beta: float | ArrayLike = 1.0,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, beta: float | ArrayLike = 1.0,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, beta: float | ArrayLike = 1.0,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, beta: float | ArrayLike = 1.0,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, beta: float | ArrayLike = 1.0,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, beta: float | ArrayLike = 1.0,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, pred: ArrayLike, target: ArrayLike, *, beta: float | ArrayLike = 1.0,
+        weight: ArrayLike | None = None,
+    ) -> float: ...
+class _SmoothL1(_SmoothL1Methods, _Loss, Protocol):
+    reference: _SmoothL1Methods
+smooth_l1: _SmoothL1
+"""Smooth L1 loss: quadratic within `beta` of the target, with slope 1 beyond."""
 
 class _CrossEntropyMethods(_Methods, Protocol):
     @overload

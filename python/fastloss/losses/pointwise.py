@@ -225,3 +225,47 @@ def gaussian_nll(pred: Any, target: Any, var: Any, *, full: Any = False, eps: An
     var_grad = np.where(var <= eps, 0, (1 / v - u**2) / 2)
     var_hess = np.where(var < eps, 0, (u**2 - 1 / (2 * v)) / v)
     return value, (u, var_grad), (1 / v, var_hess)
+
+
+@pointwise(target=REAL, beta=NON_NEGATIVE)
+def smooth_l1(pred: Any, target: Any, *, beta: Any = 1.0) -> Any:
+    """Smooth L1 loss: quadratic within `beta` of the target, with slope 1 beyond.
+
+    ℓ = r²/(2β) for |r| ≤ β, |r| − β/2 beyond, r = pred − target.
+
+    Parameters
+    ----------
+    pred : array_like
+        Predictions: any real numbers.
+    target : array_like
+        Targets: any real numbers, of the shape of `pred` or a single one.
+    beta : float or array_like of shape (pred.shape[-1],), default 1.0
+        Where the loss becomes linear, in units of the target; not negative. With 0 the loss is
+        the absolute error. An array has one for each place along the last axis.
+
+    Notes
+    -----
+    It is the Huber loss with δ = β, divided by β. The gradient is r/β clipped to [−1, 1]; for
+    β = 0 it is the sign of r, and 0 at the kink r = 0, the subgradient of least norm. The second
+    derivative is 1/β for |r| ≤ β and 0 beyond; at |r| = β it is that of the quadratic side.
+
+    References
+    ----------
+    R. Girshick, Fast R-CNN, ICCV 2015. ``torch.nn.functional.smooth_l1_loss``.
+
+    Examples
+    --------
+    >>> import fastloss as fl
+    >>> value, grad = fl.smooth_l1.value_and_grad([0.5, 3.0], [0.0, 0.0], reduction="sum")
+    >>> value
+    2.625
+    >>> grad
+    array([0.5, 1. ])
+    """
+    r = pred - target
+    b = beta + np.zeros_like(r)
+    linear = (np.abs(r) > b) | (b == 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        u, curvature = r / b, 1 / b
+    value = np.where(linear, np.abs(r) - b / 2, r * u / 2)
+    return value, np.where(linear, np.sign(r), u), np.where(linear, 0, curvature)

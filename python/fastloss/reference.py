@@ -7,6 +7,7 @@ type of the call, and also in long double where an argument is one.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import warnings
 from collections.abc import Callable
@@ -17,6 +18,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
+
+
+class Parts:
+    """A sum whose parts may cancel, as a formula returns it where they do.
+
+    No formula in floating point keeps the relative accuracy of such a sum: its error is counted
+    in ULP of its largest part.
+    """
+
+    def __init__(self, *parts: Any) -> None:
+        self._parts = parts
+
+    def sum(self) -> Array:
+        """Add the parts."""
+        return np.asarray(sum(self._parts[1:], start=self._parts[0]))
+
+    def size(self) -> Array:
+        """Return the size of the largest part."""
+        return np.asarray(functools.reduce(np.maximum, map(np.abs, self._parts)))
+
+
+Terms = tuple[Parts, tuple[Parts, ...], tuple[Parts, ...]]
+"""Value, first and second derivatives, the latter for each differentiable input."""
 
 
 @dataclass(frozen=True)
@@ -63,16 +87,14 @@ def _evaluate(formula: Formula, method: int, values: dict[str, Any]) -> Any:
     axis = values.get("axis", -1)
     arrays = _in_arithmetic_type(formula, positional)
     if formula.family == "rowwise":
-        terms, mass = _rowwise_terms(
+        value, grads, hesses, mass = _rowwise_terms(
             formula, arrays, parameters, axis, values["ignore_index"], values["class_weight"]
         )
     else:
-        parameters = {k: _as_number(v, arrays[formula.arguments[0]]) for k, v in parameters.items()}
         arrays = dict(zip(arrays, np.broadcast_arrays(*arrays.values()), strict=True))
-        terms = _in_tuples(formula.body(**arrays, **parameters))
-        mass = np.ones_like(terms[VALUE])
+        value, grads, hesses = _added_up(terms(formula, arrays, parameters))
+        mass = np.ones_like(value)
 
-    value, grads, hesses = terms
     w = np.ones_like(mass) if weight is None else np.broadcast_to(weight, mass.shape)
     w = w.astype(value.dtype)
     denominator = float(np.sum(np.where(w == 0, 0, w * mass), dtype=_wide(value)))
@@ -133,15 +155,28 @@ def _wide(x: Array) -> Any:
     return np.result_type(x.dtype, np.float64)
 
 
-def _in_tuples(terms: tuple[Any, Any, Any]) -> tuple[Array, tuple[Array, ...], tuple[Array, ...]]:
-    value, grad, hess = terms
-    grads = grad if isinstance(grad, tuple) else (grad,)
-    hesses = hess if isinstance(hess, tuple) else (hess,)
-    dtype = np.asarray(value).dtype
+def terms(
+    formula: Formula, arrays: dict[str, Array], parameters: dict[str, Any], **more: Any
+) -> Terms:
+    """Evaluate a formula on arrays of one floating type, and parameters rounded to it."""
+    first = arrays[formula.arguments[0]]
+    rounded = {name: _as_number(x, first) for name, x in parameters.items()}
+    value, *derivatives = formula.body(**arrays, **rounded, **more)
+    grads, hesses = (x if isinstance(x, tuple) else (x,) for x in derivatives)
+    return _as_parts(value), tuple(map(_as_parts, grads)), tuple(map(_as_parts, hesses))
+
+
+def _as_parts(x: Any) -> Parts:
+    return x if isinstance(x, Parts) else Parts(x)
+
+
+def _added_up(terms: Terms) -> tuple[Array, tuple[Array, ...], tuple[Array, ...]]:
+    value, grads, hesses = terms
+    total = value.sum()
     return (
-        np.asarray(value),
-        tuple(np.asarray(x, dtype) for x in grads),
-        tuple(np.asarray(x, dtype) for x in hesses),
+        total,
+        tuple(np.asarray(x.sum(), total.dtype) for x in grads),
+        tuple(np.asarray(x.sum(), total.dtype) for x in hesses),
     )
 
 
@@ -152,11 +187,10 @@ def _rowwise_terms(
     axis: int,
     ignore_index: int | None,
     class_weight: Any,
-) -> tuple[tuple[Array, tuple[Array, ...], tuple[Array, ...]], Array]:
+) -> tuple[Array, tuple[Array, ...], tuple[Array, ...], Array]:
     """Evaluate a formula of rows; also return each term's part of the denominator."""
     scores = np.moveaxis(arrays[formula.arguments[0]], axis, -1)
     classes = scores.shape[-1]
-    parameters = {name: _as_number(x, scores) for name, x in parameters.items()}
     cw = np.ones(classes) if class_weight is None else np.asarray(class_weight)
     cw = cw.astype(scores.dtype)
     target = arrays[formula.arguments[1]]
@@ -164,19 +198,24 @@ def _rowwise_terms(
     if target.ndim == scores.ndim - 1:
         if ignore_index is not None:
             ignored = target == ignore_index
-        target = (np.where(ignored, -1, target)[..., None] == np.arange(classes)).astype(cw.dtype)
+        target = one_hot(np.where(ignored, -1, target), classes).astype(cw.dtype)
     else:
         target = np.moveaxis(target, axis, -1)
+    rows = dict(zip(formula.arguments, (scores, target), strict=True))
     with np.errstate(invalid="ignore", over="ignore"):
-        value, grads, hesses = _in_tuples(
-            formula.body(scores, target, class_weight=cw, **parameters)
-        )
+        value, grads, hesses = _added_up(terms(formula, rows, parameters, class_weight=cw))
         mass = np.sum(cw * target, axis=-1)
     return (
         np.where(ignored, 0, value),
         tuple(np.where(ignored[..., None], 0, x) for x in grads),
         tuple(np.where(ignored[..., None], 0, x) for x in hesses),
-    ), np.where(ignored, 0, mass)
+        np.where(ignored, 0, mass),
+    )
+
+
+def one_hot(labels: Array, classes: int) -> Array:
+    """Return rows that are True at the label alone."""
+    return np.asarray(labels[..., None] == np.arange(classes))
 
 
 def _reduce(values: Array, reduction: str, denominator: float) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 
 from fastloss.domains import FLAG, NON_NEGATIVE, POSITIVE, REAL, UNIT
 from fastloss.families import pointwise
+from fastloss.reference import Parts
 
 
 @pointwise(target=REAL)
@@ -120,7 +121,7 @@ def huber(pred: Any, target: Any, *, delta: Any = 1.0) -> Any:
     r = pred - target
     quadratic = ~(np.abs(r) > delta)
     value = np.where(quadratic, r * r / 2, delta * (np.abs(r) - delta / 2))
-    return value, np.clip(r, -delta, delta), quadratic.astype(r.dtype)
+    return value, np.minimum(np.maximum(r, -delta), delta), quadratic.astype(r.dtype)
 
 
 @pointwise(target=UNIT, pos_weight=NON_NEGATIVE, label_smoothing=UNIT)
@@ -165,8 +166,9 @@ def binary_cross_entropy_with_logits(
     >>> print(grad)
     [-2.50000000e-01 -9.64374924e-23]
     """
-    y = (1 - label_smoothing) * target + label_smoothing / 2
-    positive, negative = pos_weight * y, 1 - y
+    smoothed = (1 - label_smoothing) * target + label_smoothing / 2
+    negative = (1 - label_smoothing) * (1 - target) + label_smoothing / 2  # 1 - smoothed
+    positive = pos_weight * smoothed
     e = np.exp(-np.abs(logits))
     tail, rest = e / (1 + e), 1 / (1 + e)
     below = logits < 0
@@ -174,8 +176,9 @@ def binary_cross_entropy_with_logits(
     with np.errstate(invalid="ignore"):
         linear = np.where(growing == 0, 0, growing * np.abs(logits))  # 0·inf is 0
     value = (positive + negative) * np.log1p(e) + linear
-    grad = negative * np.where(below, tail, rest) - positive * np.where(below, rest, tail)
-    return value, grad, (positive + negative) * tail * rest
+    up = negative * np.where(below, tail, rest)
+    down = positive * np.where(below, rest, tail)
+    return value, Parts(up, -down), (positive + negative) * tail * rest
 
 
 @pointwise(target=REAL, full=FLAG, eps=POSITIVE)
@@ -221,9 +224,10 @@ def gaussian_nll(pred: Any, target: Any, var: Any, *, full: Any = False, eps: An
     r = pred - target
     v = np.where(var < eps, eps, var)
     u = r / v
-    value = (np.log(v) + u * r) / 2 + full * (np.log(2 * v.dtype.type(np.pi)) / 2)
-    var_grad = np.where(var <= eps, 0, (1 / v - u**2) / 2)
-    var_hess = np.where(var < eps, 0, (u**2 - 1 / (2 * v)) / v)
+    pi = 4 * np.arctan(np.ones_like(v))
+    value = Parts(np.log(v) / 2, u * r / 2, full * np.log(2 * pi) / 2)
+    var_grad = Parts(np.where(var <= eps, 0, 1 / (2 * v)), -np.where(var <= eps, 0, u * u / 2))
+    var_hess = Parts(np.where(var < eps, 0, u * u / v), -np.where(var < eps, 0, 1 / v / (2 * v)))
     return value, (u, var_grad), (1 / v, var_hess)
 
 

@@ -15,6 +15,7 @@ from fastloss.domains import (
     UNIT,
 )
 from fastloss.families import rowwise
+from fastloss.reference import Parts
 
 
 @rowwise(
@@ -93,21 +94,28 @@ def cross_entropy(
     others = np.where(first_peak, 0, e).sum(-1, keepdims=True)
     undefined = np.isneginf(peak) | (np.isposinf(z).sum(-1, keepdims=True) > 1)
     others = np.where(undefined, np.nan, others)
-    log_softmax = below - np.log1p(others)
-    lse = peak + np.log1p(others)
+    excess = np.log1p(others)  # log-sum-exp = peak + excess
     p = e / (1 + others)
 
     def product(a: Any, b: Any) -> Any:  # 0·inf is 0
         return np.where((a == 0) & ~np.isnan(b), 0, a * b)
 
-    value = -product(c, log_softmax).sum(-1) + product(z_loss, lse**2)[..., 0]
-    pull = product(2 * z_loss, lse)
+    likelihood = product(c, excess - below).sum(-1)
+    squares = (peak**2, 2 * product(excess, peak), excess**2)
+    value = Parts(likelihood, *(product(z_loss, x)[..., 0] for x in squares))
+    pulls = [product(2 * z_loss, x) for x in (peak, excess)]
     against = np.where(below == 0, others, 1 + (others - e)) / (1 + others)  # 1 − p
-    grad = product(p, mass - c + pull) - c * against  # (mass + pull)·p − c
-    hess = product(p, (mass + pull) * against + 2 * z_loss * p)
 
     slope, curvature = 1 / temperature, 0
     if softcap is not None:
         slope = 1 / np.cosh(x / softcap) ** 2 / temperature
         curvature = -2 * np.tanh(x / softcap) * slope / softcap
-    return value, grad * slope, hess * slope**2 + grad * curvature
+    # (mass + pull)·p − c, and its derivative
+    grads = [product(p, mass - c), *(product(p, pull) for pull in pulls), -c * against]
+    hess = [product(p, mass * against + 2 * z_loss * p)]
+    hess += [product(p, pull * against) for pull in pulls]
+    return (
+        value,
+        Parts(*(part * slope for part in grads)),
+        Parts(*(part * slope**2 for part in hess), *(part * curvature for part in grads)),
+    )

@@ -19,30 +19,72 @@ template <>
 struct Constants<float> {
   static constexpr float infinity = __builtin_inff();
   static constexpr float nan = __builtin_nanf("");
+  static constexpr float largest = 0x1.fffffep127f;
   static constexpr float smallest_normal = 0x1p-126f;
   static constexpr float rounder = 0x1.8p23f;  // plus x: x is rounded, and in the lowest bits
   static constexpr float log2_e = 0x1.715476p0f;
   static constexpr float log_2_high = 0x1.62e4p-1f;  // times an integer below 2⁹: exact
   static constexpr float log_2_low = 0x1.7f7d1cp-20f;
-  static constexpr float exp_zero = -104;        // eˣ rounds to 0,
-  static constexpr float exp_infinity = 89;      // to infinity,
-  static constexpr float expm1_minus_one = -20;  // eˣ − 1 to −1
+  static constexpr float far = 256;        // beyond, x − y is exact for x > y > x − 107
+  static constexpr float exp_small = -87;  // below, eˣ is subnormal or nearly so
+  static constexpr int exp_lift = 80;
+  static constexpr float exp_unit = 0x1p-80f;
+  static constexpr float exp_half_unit = 0x1p-40f;  // its square root
+  static constexpr float exp_zero = -104;           // eˣ rounds to 0,
+  static constexpr float exp_infinity = 89;         // to infinity,
+  static constexpr float expm1_minus_one = -20;     // eˣ − 1 to −1
 };
 template <>
 struct Constants<double> {
   static constexpr double infinity = __builtin_inf();
   static constexpr double nan = __builtin_nan("");
+  static constexpr double largest = 0x1.fffffffffffffp1023;
   static constexpr double smallest_normal = 0x1p-1022;
   static constexpr double rounder = 0x1.8p52;
   static constexpr double log2_e = 0x1.71547652b82fep0;
   static constexpr double log_2_high = 0x1.62e42fefa38p-1;  // times an integer below 2¹¹: exact
   static constexpr double log_2_low = 0x1.ef35793c7673p-45;
+  static constexpr double far = 2048;  // beyond, x − y is exact for x > y > x − 750
+  static constexpr double exp_small = -700;
+  static constexpr int exp_lift = 512;
+  static constexpr double exp_unit = 0x1p-512;
+  static constexpr double exp_half_unit = 0x1p-256;
   static constexpr double exp_zero = -746;
   static constexpr double exp_infinity = 710;
   static constexpr double expm1_minus_one = -40;
 };
 template <class T>
 constexpr bool is_single = sizeof(ElementOf<T>) == sizeof(float);
+
+// ---- unevaluated sums -----------------------------------------------------------------------
+
+/// high + low.
+template <class T>
+struct ExactSum {
+  T high, low;
+};
+
+/// a − b, exactly. Where high is not finite, low is NaN.
+template <class T>
+INLINE ExactSum<T> exact_difference(T a, T b) {
+  const T high = a - b;
+  const T b_rounded = a - high;
+  return {high, (a - (high + b_rounded)) + (b_rounded - b)};
+}
+
+/// The same sum with its high part rounded, from one whose low part is the smaller one.
+template <class T>
+INLINE ExactSum<T> normalized(ExactSum<T> x) {
+  const T high = x.high + x.low;
+  return {high, (x.high - high) + x.low};
+}
+
+/// a·b.high + a·b.low, rounded once; the low part of a square or of a size. Where a low part is not
+/// finite, because the high one is not or the product is not, it does not matter.
+template <class T>
+INLINE T product(T a, ExactSum<T> b) {
+  return fma(a, b.high, max(a * b.low, T(-Constants<ElementOf<T>>::largest)));
+}
 
 // ---- polynomials ----------------------------------------------------------------------------
 
@@ -147,13 +189,27 @@ INLINE ExpParts<T> exp_parts(T x, T n) {
   return {head, low, head + low};
 }
 
-/// e^(x − n log 2). What 1 + head loses in rounding is added to the rest.
 template <class T>
-INLINE T exp_reduced(T x, T n) {
+INLINE ExpParts<T> exp_parts(ExactSum<T> x, T n) {
+  using C = Constants<ElementOf<T>>;
+  const T head = fma(n, T(-C::log_2_high), x.high);
+  const T low = fma(n, T(-C::log_2_low), x.low);
+  return {head, low, head + low};
+}
+
+/// e^(x − n log 2), for x a number or an ExactSum: 1 + head, and what that loses in rounding
+/// together with the rest.
+template <class T>
+INLINE ExactSum<T> exp_reduced_sum(auto x, T n) {
   const auto [head, low, r] = exp_parts(x, n);
   const T rest = fma(r * r, exp_polynomial(r), low);
   const T sum = T(1) + head;
-  return sum + ((head - (sum - T(1))) + rest);
+  return {sum, (head - (sum - T(1))) + rest};
+}
+template <class T>
+INLINE T exp_reduced(auto x, T n) {
+  const ExactSum<T> sum = exp_reduced_sum(x, n);
+  return sum.high + sum.low;
 }
 
 /// eˣ for all x, rounded once more where the result is subnormal. ULP: 0.78, 0.79; 0.79.
@@ -173,30 +229,38 @@ INLINE T exp(T x) {
   }
 }
 
-/// exp(x) for x <= 0: the same bits in less time.
+/// eˣ·2ᵏ for a number or an ExactSum x and rounder = Constants::rounder + exponent_bias + k. Where
+/// it would be subnormal it is 0, down to x = exp_scaled_zero(k); below and above is no result.
 template <class T>
-INLINE T exp_nonpositive(T x) {
-  using C = Constants<ElementOf<T>>;
-  using F = Float<ElementOf<T>>;
-  // 2ⁿ may be subnormal, 2^(n + lift) is not.
-  constexpr int lift = F::fraction_bits + 3;
-  constexpr ElementOf<T> lowered = ElementOf<T>(1) / (std::int64_t{1} << lift);
-  constexpr ElementOf<T> rounder = C::rounder + F::exponent_bias + lift;
-  x = max(T(C::exp_zero), x);
-  const T shifted = fma(x, T(C::log2_e), T(rounder));
-  const T n = shifted - T(rounder);
-  if constexpr (has_ldexp<T>) {
-    return ldexp(exp_reduced(x, n), n);
-  } else {
-    return exp_reduced(x, n) * power_of_two<T>(to_bits(shifted)) * T(lowered);
-  }
+INLINE T exp_scaled(auto x, T x_high, T rounder) {
+  const T shifted = fma(x_high, T(Constants<ElementOf<T>>::log2_e), rounder);
+  return exp_reduced(x, shifted - rounder) * power_of_two<T>(to_bits(shifted));
+}
+template <class Element>
+constexpr Element exp_scaled_zero(Element k) {
+  return (-k - Float<Element>::exponent_bias) * Element(0.69314718055994530942);
 }
 
-/// An unevaluated sum.
+/// count·unit, where unit is a power of two.
 template <class T>
-struct ExactSum {
-  T high, low;
+struct Multiple {
+  T count, unit;
 };
+
+/// eˣ for x <= 0. Where it is subnormal or nearly so the unit is small, so that the product of eˣ
+/// and a factor is rounded once if the unit comes last; log(1 + count) is count there.
+template <class T>
+INLINE Multiple<T> exp_nonpositive(T x) {
+  using C = Constants<ElementOf<T>>;
+  constexpr int lift = C::exp_lift;
+  constexpr ElementOf<T> rounder = C::rounder + Float<ElementOf<T>>::exponent_bias + lift;
+  constexpr ElementOf<T> zero = exp_scaled_zero<ElementOf<T>>(lift);
+  x = max(T(zero), x);
+  const T lifted = exp_scaled(x, x, T(rounder));
+  const T unit(C::exp_unit);
+  const auto small = x < T(C::exp_small);
+  return {lifted * select(small, T(1), unit), select(small, unit, T(1))};
+}
 
 /// eˣ − 1 from scale = 2ⁿ and less_one = 2ⁿ − 1.
 template <class T>
@@ -273,18 +337,19 @@ INLINE Exponent<T> exponent(T y) {
 
 /// n log 2 + log(1 + f).
 template <class T>
-INLINE T log_of_parts(T n, T f) {
+INLINE ExactSum<T> log_of_parts(T n, T f) {
   using C = Constants<ElementOf<T>>;
   const T whole = n * T(C::log_2_high);
   const T sum = whole + f;
   const T s = f / (T(2) + f);  // as in log1p_unit
   const T rest = fma(s * s, log_polynomial(s * s), -f);
-  return sum + fma(s, rest, fma(n, T(C::log_2_low), f - (sum - whole)));
+  return {sum, fma(s, rest, fma(n, T(C::log_2_low), f - (sum - whole)))};
 }
 
-/// log y: the result where y is positive and finite.
+/// log y: the sum where y is positive and finite.
 template <class T>
-INLINE T log_with_edges(T y, T result) {
+INLINE T log_with_edges(T y, ExactSum<T> sum) {
+  const T result = sum.high + sum.low;
   using C = Constants<ElementOf<T>>;
   const T nonpositive = select(y == T(0), T(-C::infinity), T(C::nan));
   return select(y > T(0), select(y < T(C::infinity), result, y), nonpositive);
@@ -302,16 +367,20 @@ INLINE T log(T x) {
   return log_with_edges(x, log_of_parts(n - select(subnormal, T(lift), T(0)), f));
 }
 
-/// log(1 + x) for all x: −inf at −1, NaN below. ULP: 0.97, 0.96; 1.02.
+/// log(1 + x) for finite x > −1, to more digits than a number has.
 template <class T>
-INLINE T log1p(T x) {
-  const T y = T(1) + x;
-  const auto [n, shifted] = exponent(y);
+INLINE ExactSum<T> log1p_sum(T x) {
+  const auto [n, shifted] = exponent(T(1) + x);
   // (1 + x) / 2ⁿ − 1, from x itself: exact but for the x next below 1/2. Where 2⁻ⁿ is too small for
   // a number, so is its effect.
   const T less_one = max(from_bits<T>(to_bits(T(1)) - shifted), T(0)) - T(1);
-  const T f = less_one + from_bits<T>(to_bits(x) - shifted);
-  return copysign(log_with_edges(y, log_of_parts(n, f)), x);
+  return log_of_parts(n, less_one + from_bits<T>(to_bits(x) - shifted));
+}
+
+/// log(1 + x) for all x: −inf at −1, NaN below. ULP: 0.97, 0.96; 1.02.
+template <class T>
+INLINE T log1p(T x) {
+  return copysign(log_with_edges(T(1) + x, log1p_sum(x)), x);
 }
 
 }  // namespace

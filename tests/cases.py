@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 import fastloss as fl
-from fastloss.domains import Domain, LabelsOrProbabilities
+from fastloss.accuracy.settings import Setting, takes_labels
+from fastloss.domains import Domain
 
 METHODS = ("value", "grad", "value_and_grad", "grad_and_hess", "value_grad_and_hess")
 REDUCTIONS = ("mean", "sum", "none")
@@ -26,79 +27,6 @@ def losses(function: Callable[..., None]) -> Callable[..., None]:
     return pytest.mark.parametrize("loss", [pytest.param(x, id=x.__name__) for x in LOSSES])(
         function
     )
-
-
-@dataclass(frozen=True)
-class Setting:
-    """A loss, the kind of its target, and values of its parameters."""
-
-    loss: Any
-    labelled: bool
-    parameters: Mapping[str, Any]
-
-    def __str__(self) -> str:
-        """Name it in the id of a test."""
-        changed = [
-            f"{name}={_short(value)}"
-            for name, value in self.parameters.items()
-            if value is not self.loss.parameters[name].default
-        ]
-        kind = ["labels" if self.labelled else "probabilities"] if takes_labels(self.loss) else []
-        return "-".join([self.loss.__name__, *kind, *changed])
-
-
-def _short(value: Any) -> str:
-    return "array" if isinstance(value, np.ndarray) else str(value)
-
-
-def takes_labels(loss: Any) -> bool:
-    """Tell whether integer labels may stand for rows of probabilities."""
-    return any(isinstance(d, LabelsOrProbabilities) for d in loss.domain.values())
-
-
-def default_settings() -> list[Setting]:
-    """Return every loss with the defaults of its parameters, once for each kind of target."""
-    return [
-        Setting(loss, labelled, {name: p.default for name, p in loss.parameters.items()})
-        for loss in LOSSES
-        for labelled in ((True, False) if takes_labels(loss) else (False,))
-    ]
-
-
-def all_settings() -> list[Setting]:
-    """Return the defaults, every parameter changed alone, and all of them changed together."""
-    return [setting for base in default_settings() for setting in _variations(base)]
-
-
-def _variations(base: Setting) -> Iterator[Setting]:
-    yield base
-    others = {
-        name: [v for v in values_in(p.domain) if v is not None and v != p.default]
-        for name, p in base.loss.parameters.items()
-    }
-    for name, values in others.items():
-        for value in values:
-            yield replace(base, parameters={**base.parameters, name: value})
-    if len(others) > 1:
-        yield replace(base, parameters={name: values[-1] for name, values in others.items()})
-
-
-def values_in(domain: Domain) -> list[Any]:
-    """Return a few values of a parameter's domain, its ends included where they belong to it."""
-    if domain.is_flag:
-        return [False, True]
-    low, high = domain.low, domain.high
-    if math.isinf(low) and math.isinf(high):
-        values = [-1.5, 0.0, 0.75]
-    elif math.isinf(high):
-        values = [low + 0.375, low + 2.5]
-    elif math.isinf(low):
-        values = [high - 2.5, high - 0.375]
-    else:
-        values = [low + 0.75 * (high - low), low + 0.1 * (high - low)]
-    ends = [low] * domain.includes_low + [high] * domain.includes_high
-    none = [] if math.isnan(domain.when_none) else [None]
-    return none + ends + values
 
 
 def settings(which: list[Setting]) -> Callable[..., Any]:

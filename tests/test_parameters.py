@@ -20,8 +20,8 @@ from cases import (
     make_weight,
     parts,
     settings,
-    values_in,
 )
+from fastloss.accuracy.settings import examples
 from test_layouts import LAYOUTS
 
 each_dtype = pytest.mark.parametrize("dtype", DTYPES)
@@ -30,7 +30,7 @@ each_dtype = pytest.mark.parametrize("dtype", DTYPES)
 def numbers_of(setting: Setting) -> dict[str, list[float]]:
     """Return the parameters that are numbers, each with a few values of its domain."""
     return {
-        name: [float(x) for x in values_in(p.domain) if x is not None]
+        name: [float(x) for x in examples(p.domain) if x is not None]
         for name, p in setting.loss.parameters.items()
         if not p.domain.is_flag
     }

@@ -12,7 +12,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 from fastloss import _core, reference
 from fastloss.domains import Domain
@@ -26,6 +26,20 @@ class Parameter:
 
     default: Any
     domain: Domain
+
+
+class Bounds(NamedTuple):
+    """The largest errors in ULP, under reduction="none" and without weights.
+
+    The unit is the spacing of the numbers at the exact result, or at its largest part where it is
+    a sum of parts that may cancel. Subnormal results are within one of their spacings.
+    """
+
+    value: float
+    grad: float
+    hess: float
+    outside: frozenset[str] = frozenset()
+    """Parameters for whose default alone the bounds hold."""
 
 
 class Methods(Protocol):
@@ -52,7 +66,9 @@ class Loss(Methods, Protocol):
     parameters: Mapping[str, Parameter]
     hess_kind: HessKind
     domain: Mapping[str, Domain]
+    ulp: Bounds
     reference: Methods
+    formula: reference.Formula
 
 
 _losses: dict[str, Loss] = {}
@@ -125,11 +141,13 @@ _METHODS = (
 )
 
 
-def pointwise(hess: HessKind = "exact", **domains: Domain) -> Callable[[Body], Loss]:
+def pointwise(ulp: Bounds, hess: HessKind = "exact", **domains: Domain) -> Callable[[Body], Loss]:
     """Make a formula of single elements a loss: one term per element.
 
     Parameters
     ----------
+    ulp : Bounds
+        How accurate the kernel is. The accuracy run and the tests hold it to that.
     hess : {"exact", "zero", "absent"}
         What the second derivative is: exact, zero almost everywhere, or not there.
     **domains : Domain
@@ -139,17 +157,18 @@ def pointwise(hess: HessKind = "exact", **domains: Domain) -> Callable[[Body], L
     Notes
     -----
     The formula takes arrays and returns `value, grad, hess`, each with one number per element;
-    with several differentiable inputs, `grad` and `hess` are tuples over them.
+    with several differentiable inputs, `grad` and `hess` are tuples over them. It runs in any
+    floating type; a result whose parts may cancel is a `reference.Parts`.
     """
-    return lambda body: _declare(_POINTWISE, hess, domains, body)
+    return lambda body: _declare(_POINTWISE, ulp, hess, domains, body)
 
 
-def rowwise(hess: HessKind = "exact", **domains: Domain) -> Callable[[Body], Loss]:
+def rowwise(ulp: Bounds, hess: HessKind = "exact", **domains: Domain) -> Callable[[Body], Loss]:
     """Make a formula of rows a loss: one term per row of scores.
 
     Parameters
     ----------
-    hess, **domains
+    ulp, hess, **domains
         As in `pointwise`.
 
     Notes
@@ -158,10 +177,12 @@ def rowwise(hess: HessKind = "exact", **domains: Domain) -> Callable[[Body], Los
     come as rows with a single 1), and `class_weight`, an array. It returns one value per row and
     derivatives of the scores' shape.
     """
-    return lambda body: _declare(_ROWWISE, hess, domains, body)
+    return lambda body: _declare(_ROWWISE, ulp, hess, domains, body)
 
 
-def _declare(family: _Family, hess: HessKind, domains: Mapping[str, Domain], body: Body) -> Loss:
+def _declare(
+    family: _Family, ulp: Bounds, hess: HessKind, domains: Mapping[str, Domain], body: Body
+) -> Loss:
     signature = inspect.signature(body).parameters.values()
     arguments = tuple(p.name for p in signature if p.kind is p.POSITIONAL_OR_KEYWORD)
     keywords = [p for p in signature if p.kind is p.KEYWORD_ONLY and p.name not in family.options]
@@ -187,9 +208,8 @@ def _declare(family: _Family, hess: HessKind, domains: Mapping[str, Domain], bod
             for name, p in parameters.items()
         ],
     )
-    reference.register(
-        number, reference.Formula(body, family.name, arguments, targets, tuple(parameters))
-    )
+    formula = reference.Formula(body, family.name, arguments, targets, tuple(parameters))
+    reference.register(number, formula)
 
     def methods(make: Callable[..., Any], qualname: str) -> Any:
         """Build the loss and its methods, all with their whole signature spelled out."""
@@ -222,6 +242,8 @@ def _declare(family: _Family, hess: HessKind, domains: Mapping[str, Domain], bod
     loss.parameters = MappingProxyType(parameters)
     loss.hess_kind = hess
     loss.domain = MappingProxyType({name: domains[name] for name in targets})
+    loss.ulp = ulp
+    loss.formula = formula
     _losses[body.__name__] = loss
     return loss
 

@@ -24,19 +24,21 @@ class Parts:
     """A sum whose parts may cancel, as a formula returns it where they do.
 
     No formula in floating point keeps the relative accuracy of such a sum: its error is counted
-    in ULP of its largest part.
+    in ULP of its largest part, or of `size`, where other parts are meant.
     """
 
-    def __init__(self, *parts: Any) -> None:
+    def __init__(self, *parts: Any, size: Any = None) -> None:
         self._parts = parts
+        self._size = size
 
     def sum(self) -> Array:
         """Add the parts."""
         return np.asarray(sum(self._parts[1:], start=self._parts[0]))
 
     def size(self) -> Array:
-        """Return the size of the largest part."""
-        return np.asarray(functools.reduce(np.maximum, map(np.abs, self._parts)))
+        """Return the size of the largest part, or of the sum if it is larger."""
+        parts = map(np.abs, self._parts) if self._size is None else (self._size,)
+        return np.asarray(functools.reduce(np.maximum, parts, np.abs(self.sum())))
 
 
 Terms = tuple[Parts, tuple[Parts, ...], tuple[Parts, ...]]

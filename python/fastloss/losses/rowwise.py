@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,12 @@ from fastloss.domains import (
     POSITIVE_OR_NONE,
     UNIT,
 )
-from fastloss.families import rowwise
+from fastloss.families import Bounds, rowwise
 from fastloss.reference import Parts
 
 
 @rowwise(
+    ulp=Bounds(2, 4, 8, outside=frozenset({"softcap"})),
     target=LABELS_OR_PROBABILITIES,
     label_smoothing=UNIT,
     z_loss=NON_NEGATIVE,
@@ -110,12 +112,14 @@ def cross_entropy(
     if softcap is not None:
         slope = 1 / np.cosh(x / softcap) ** 2 / temperature
         curvature = -2 * np.tanh(x / softcap) * slope / softcap
-    # (mass + pull)·p − c, and its derivative
+    # (mass + pull)·p − c, and its derivative. A label's own class, which has all of the mass, keeps
+    # the relative accuracy of 1 − p.
     grads = [product(p, mass - c), *(product(p, pull) for pull in pulls), -c * against]
+    sizes = [np.where(c == mass, c * against, np.maximum(p * mass, c)), *map(np.abs, grads[1:-1])]
     hess = [product(p, mass * against + 2 * z_loss * p)]
     hess += [product(p, pull * against) for pull in pulls]
     return (
         value,
-        Parts(*(part * slope for part in grads)),
+        Parts(*(part * slope for part in grads), size=functools.reduce(np.maximum, sizes) * slope),
         Parts(*(part * slope**2 for part in hess), *(part * curvature for part in grads)),
     )

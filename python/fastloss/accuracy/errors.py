@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""How far a result lies from the exact one, in units in the last place."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastloss.reference import Parts
+
+
+class Distance(NamedTuple):
+    """Errors of normal results in ULP, and of subnormal ones in their spacings."""
+
+    ulp: NDArray[np.float64]
+    spacings: NDArray[np.float64]
+
+
+def distance(got: NDArray[Any], exact: Parts) -> Distance:
+    """Compare with exact results, which are of a wider type.
+
+    Infinitely far is what is NaN, infinite or 0 where the exact result, rounded, is not.
+    """
+    kind = np.finfo(got.dtype)
+    with np.errstate(all="ignore"):
+        truth, size = exact.sum(), exact.size()
+        rounded = truth.astype(got.dtype)
+        rounded_size = np.minimum(size.astype(got.dtype), kind.max)
+        unit = np.spacing(rounded_size).astype(truth.dtype)
+        error = (np.abs(got.astype(truth.dtype) - truth) / unit).astype(np.float64)
+    same = (got == rounded) | (np.isnan(got) & np.isnan(truth))
+    lost = (got == 0) & (np.abs(truth) > kind.smallest_subnormal) & (np.abs(truth) == size)
+    error = np.where(np.isfinite(error) & ~lost, error, np.where(same, 0, np.inf))
+    subnormal = rounded_size < kind.smallest_normal
+    return Distance(np.where(subnormal, 0, error), np.where(subnormal, error, 0))

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The arguments at which accuracy is measured."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastloss.accuracy.settings import Setting, examples
+from fastloss.domains import Domain
+
+Array = NDArray[Any]
+Arrays = dict[str, Array]
+
+CLASSES = (2, 3, 5, 10, 17, 64, 100, 1000, 4096)
+MANY_CLASSES = 1_000_000
+PATTERNS = 1 << 32  # of the bits of a float32
+
+
+def drawn(setting: Setting, dtype: Any, count: int, seed: int) -> Arrays:
+    """Draw arguments where much can go wrong; rows hold about `count` scores."""
+    generator = np.random.default_rng(seed)
+    loss = setting.loss
+    if loss.family == "rowwise":
+        classes = CLASSES[seed % len(CLASSES)] if seed % 100 else MANY_CLASSES
+        return _rows(setting, dtype, max(count // classes, 1), classes, generator)
+    arrays = {name: _numbers(dtype, count, generator) for name in loss.inputs}
+    first = arrays[loss.inputs[0]]
+    return arrays | {name: _targets(loss.domain[name], first, generator) for name in loss.targets}
+
+
+def consecutive(setting: Setting, start: int, count: int, block: int) -> Arrays:
+    """Return `count` of all float32 patterns as the first input, or as the scores of rows.
+
+    What else the loss takes stays the same within a block and changes from one to the next.
+    """
+    numbers = np.arange(start, start + count, dtype=np.uint32).view(np.float32)
+    loss = setting.loss
+    if loss.family == "rowwise":
+        return _rows_of(setting, numbers, block)
+    others: dict[str, list[float]] = {
+        name: examples(loss.domain[name]) for name in loss.targets
+    } | {name: [2.0, 0.1] for name in loss.inputs}
+    exhausted = loss.inputs[block % len(loss.inputs)]
+    arrays = {}
+    for name, values in others.items():
+        number = np.float32(values[block // len(loss.inputs) % len(values)])
+        arrays[name] = numbers if name == exhausted else np.full(count, number)
+    return arrays
+
+
+def rounded(parameters: Mapping[str, Any], dtype: Any) -> dict[str, Any]:
+    """Round parameters to the arithmetic type: the errors are those of the rounded ones."""
+    return {
+        name: x if x is None or isinstance(x, bool) else float(np.asarray(x, dtype))
+        for name, x in parameters.items()
+    }
+
+
+def _numbers(dtype: Any, count: int, generator: np.random.Generator) -> Array:
+    """A third each: any bits, sizes around 1, and the range where exponentials have values."""
+    kind = np.finfo(dtype)
+    bits = np.frombuffer(generator.bytes(count * kind.bits // 8), dtype)
+    sizes = np.ldexp(generator.uniform(1, 2, count), generator.integers(-30, 12, count))
+    range_of_exp = -math.log(float(kind.smallest_subnormal)) + 2
+    moderate = generator.uniform(-range_of_exp, range_of_exp, count)
+    which = generator.integers(3, size=count)
+    sign = generator.choice([-1, 1], count)
+    return np.choose(which, [bits, (sign * sizes).astype(dtype), moderate.astype(dtype)])
+
+
+def _targets(domain: Domain, first: Array, generator: np.random.Generator) -> Array:
+    """Targets of a domain; where it has them, also next to the first input."""
+    dtype, count = first.dtype, len(first)
+    numbers = _numbers(dtype, count, generator)
+    near = first * (1 + generator.integers(-8, 9, count) * np.finfo(dtype).eps)
+    edges = generator.choice([float(x) for x in examples(domain)], count)
+    with np.errstate(all="ignore"):
+        tiny = np.ldexp(1.0, -generator.integers(1, 60, count)).astype(dtype)
+        if math.isinf(domain.low):
+            candidates = [numbers, near, edges, tiny]
+        elif math.isinf(domain.high):
+            candidates = [domain.low + np.abs(x) for x in (numbers, near, edges, tiny)]
+        else:
+            span = domain.high - domain.low
+            inside = generator.uniform(domain.low, domain.high, count)
+            candidates = [inside, domain.low + span * tiny, domain.high - span * tiny, edges]
+    targets = np.choose(generator.integers(4, size=count), candidates).astype(dtype)
+    return np.where(domain.contains(targets), targets, edges.astype(dtype))
+
+
+def _rows(
+    setting: Setting, dtype: Any, count: int, classes: int, generator: np.random.Generator
+) -> Arrays:
+    """Rows of scores: ordinary ones, wide ones, with a leader, far from 0, and next to equal."""
+    shape = (count, classes)
+    scale = np.ldexp(1.0, generator.integers(-12, 8, (count, 1)))
+    scores = generator.normal(size=shape) * scale
+    leader = generator.integers(classes, size=count)
+    gap = generator.uniform(0, 700, count) * generator.choice([0, 0.05, 1], count)
+    scores[np.arange(count), leader] = scores.max(-1) + gap
+    scores += generator.choice([0, 0, 1, -30, 1000, 1e5], (count, 1))
+    scores = np.where(generator.uniform(size=shape) < 0.01, -np.inf, scores).astype(dtype)
+    scores[:, 0] = np.where(np.isinf(scores.max(-1)), 0, scores[:, 0])
+    loss = setting.loss
+    labels = np.where(
+        generator.uniform(size=count) < 0.5, leader, generator.integers(classes, size=count)
+    )
+    if setting.labelled:
+        return {loss.inputs[0]: scores, loss.targets[0]: labels}
+    target = generator.exponential(size=shape) ** generator.integers(1, 6, (count, 1))
+    target = np.where(generator.uniform(size=shape) < 0.2, 0, target)
+    target[np.arange(count), labels] += 1
+    target /= target.sum(-1, keepdims=True)
+    return {loss.inputs[0]: scores, loss.targets[0]: target.astype(dtype)}
+
+
+def _rows_of(setting: Setting, numbers: Array, block: int) -> Arrays:
+    """Rows of 1024 scores, of which the first is 0 or so: the rest has any bits but NaN."""
+    loss = setting.loss
+    scores = np.where(np.isnan(numbers) | np.isposinf(numbers), 0, numbers).reshape(-1, 1024).copy()
+    scores = np.concatenate([np.full_like(scores[:, :1], (0, 3.25)[block % 2]), scores], axis=1)
+    labels = np.where(np.arange(len(scores)) % 2, 0, scores.shape[1] - 1)
+    if setting.labelled:
+        return {loss.inputs[0]: scores, loss.targets[0]: labels}
+    target = np.full_like(scores, 0.5 / (scores.shape[1] - 1))
+    target[np.arange(len(scores)), labels] = 0.5
+    return {loss.inputs[0]: scores, loss.targets[0]: target}

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The settings in which a loss is measured and tested, from what the registry says about it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from fastloss.domains import Domain, LabelsOrProbabilities
+from fastloss.families import Loss, losses
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A loss, the kind of its target, and values of its parameters."""
+
+    loss: Loss
+    labelled: bool
+    parameters: Mapping[str, Any]
+
+    def __str__(self) -> str:
+        """Name it: what differs from the defaults."""
+        changed = [
+            f"{name}={'array' if isinstance(value, np.ndarray) else value}"
+            for name, value in self.parameters.items()
+            if value is not self.loss.parameters[name].default
+        ]
+        kind = ["labels" if self.labelled else "probabilities"] if takes_labels(self.loss) else []
+        return "-".join([self.loss.__name__, *kind, *changed])
+
+
+def takes_labels(loss: Loss) -> bool:
+    """Tell whether integer labels may stand for rows of probabilities."""
+    return any(isinstance(d, LabelsOrProbabilities) for d in loss.domain.values())
+
+
+def defaults_of(loss: Loss) -> list[Setting]:
+    """Return a loss with the defaults of its parameters, once for each kind of target."""
+    return [
+        Setting(loss, labelled, {name: p.default for name, p in loss.parameters.items()})
+        for labelled in ((True, False) if takes_labels(loss) else (False,))
+    ]
+
+
+def default_settings() -> list[Setting]:
+    """Return the defaults of every loss."""
+    return [setting for loss in losses.values() for setting in defaults_of(loss)]
+
+
+def all_settings() -> list[Setting]:
+    """Return the defaults, every parameter changed alone, and all of them changed together."""
+    return [setting for base in default_settings() for setting in variations(base)]
+
+
+def variations(base: Setting) -> Iterator[Setting]:
+    """Yield a setting, and those that differ from it by one parameter, or by all."""
+    yield base
+    others = {
+        name: [v for v in examples(p.domain) if v is not None and v != p.default]
+        for name, p in base.loss.parameters.items()
+    }
+    for name, values in others.items():
+        for value in values:
+            yield replace(base, parameters={**base.parameters, name: value})
+    if len(others) > 1:
+        yield replace(base, parameters={name: values[-1] for name, values in others.items()})
+
+
+def examples(domain: Domain) -> list[Any]:
+    """Return a few values of a parameter's domain, its ends included where they belong to it."""
+    if domain.is_flag:
+        return [False, True]
+    low, high = domain.low, domain.high
+    if math.isinf(low) and math.isinf(high):
+        values = [-1.5, 0.0, 0.75]
+    elif math.isinf(high):
+        values = [low + 0.375, low + 2.5]
+    elif math.isinf(low):
+        values = [high - 2.5, high - 0.375]
+    else:
+        values = [low + 0.75 * (high - low), low + 0.1 * (high - low)]
+    ends = [low] * domain.includes_low + [high] * domain.includes_high
+    none = [] if math.isnan(domain.when_none) else [None]
+    return none + ends + values

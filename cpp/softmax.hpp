@@ -79,7 +79,7 @@ INLINE double sum_of_others(const T* scores, ptrdiff_t classes, T peak, T* expon
                         {with_peak + step, whole, false},
                         {with_peak < whole ? whole : classes, classes, true}};
   const V top(peak);
-  LaneSum<T> sum;
+  InnerSum<T> sum;
   T copy[step], copied_exponentials[step];
   for (const Part& part : parts) {
     const ptrdiff_t length = part.end - part.begin;

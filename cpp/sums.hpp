@@ -55,6 +55,12 @@ class LaneSum<double> {
     high_[position] = before + v;
     low_[position] = low_[position] + (v - (high_[position] - before));
   }
+  /// The same, and all that the addition loses is kept: for exact numbers that may cancel.
+  INLINE void add_of_any_sign(Vec<double> v, int position) {
+    Vec<double> error;
+    high_[position] = two_sum(high_[position], v, error);
+    low_[position] = low_[position] + error;
+  }
   INLINE Sum total() const {
     Vec<double> high[kVectorsPerBlock], low[kVectorsPerBlock];
     __builtin_memcpy(&high, &high_, sizeof high);

@@ -33,7 +33,7 @@ struct Stream {
 
 double total_of(Sum sum) {
   // What rounding lost of an infinite sum is not a number.
-  return sum.high - sum.high == 0 ? sum.high + sum.low : sum.high;
+  return sum.low - sum.low == 0 ? sum.high + sum.low : sum.high;
 }
 
 template <class T>

@@ -184,7 +184,7 @@ class Softmax {
                           {with_peak + step, whole, false},
                           {with_peak < whole ? whole : classes, classes, true}};
     const Softmax row = *this;  // in registers
-    LaneSum<T> sum;
+    InnerSum<T> sum;
     T copy[step], copied_exponentials[step];
     for (const Part& part : parts) {
       const ptrdiff_t length = part.end - part.begin;

@@ -13,7 +13,11 @@ Sum sum(const T* values, const T* weights, ptrdiff_t count) {
   for_each_vector<T>(count, [&](auto span, int position) {
     Vec<T> v = span.load(values, Vec<T>(0));
     if (weights != nullptr) v = v * span.load(weights, Vec<T>(0));
-    sum.add(v, position);
+    if constexpr (sizeof(T) == sizeof(double)) {
+      sum.add_of_any_sign(v, position);
+    } else {
+      sum.add(v, position);  // in double: enough for what cancellation leaves of floats
+    }
   });
   return sum.total();
 }

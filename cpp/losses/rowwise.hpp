@@ -128,7 +128,7 @@ struct CrossEntropy {
     ExactSum<double> mass = {uniform * row.class_weight_sum, 0};  // Σ cₖ
     double linear = 0;                                            // Σ cₖ(m − yₖ)
     if (!row.labelled || uniform != 0) {
-      LaneSum<T> mass_sum, linear_sum;
+      InnerSum<T> mass_sum, linear_sum;
       const V top(peak);
       for_each_vector<T>(row.classes, [&](auto span, int position) {
         const V c = coefficient(span);

@@ -22,10 +22,9 @@ from cases import (
     Call,
     Setting,
     all_settings,
-    arguments_of,
     default_settings,
+    make_call_from,
     parts,
-    takes_labels,
 )
 from fastloss import _core
 from fastloss.domains import Domain
@@ -98,11 +97,11 @@ class Numbers:
 
     def distributions(self, shape: Shape) -> np.ndarray:
         """Draw rows of probabilities; some are a single 1, some have zeros."""
-        parts = self.integers(1000, shape) * (self.integers(5, shape) > 0)
-        parts = np.where(self.integers(5, (*shape[:-1], 1)) == 0, 0, parts)
+        p = self.integers(1000, shape) * (self.integers(5, shape) > 0)
+        p = np.where(self.integers(5, (*shape[:-1], 1)) == 0, 0, p)
         label = self.integers(shape[-1], (*shape[:-1], 1))
-        parts = np.where(np.arange(shape[-1]) == label, parts + 1, parts)
-        return parts / parts.sum(-1, keepdims=True)
+        p = np.where(np.arange(shape[-1]) == label, p + 1, p)
+        return p / p.sum(-1, keepdims=True)
 
     def special(self, shape: Shape, dtype: Any) -> np.ndarray:
         """Draw zeros, infinities, NaN, the ends of the type's range and of exp's, and eighths."""
@@ -127,7 +126,7 @@ def golden_calls(loss: Any, dtype: Any) -> Iterator[Call]:
     for setting in default_settings():
         if setting.loss is loss:
             for shape in SHAPES[loss.family]:
-                yield make_call(setting, shape, dtype)
+                yield make_call_from(Numbers(f"{setting} {shape}"), setting, shape, dtype)
     for setting in all_settings():
         if setting.loss is loss:
             yield from variations(setting, SHAPE[loss.family], dtype)
@@ -135,9 +134,8 @@ def golden_calls(loss: Any, dtype: Any) -> Iterator[Call]:
 
 def variations(setting: Setting, shape: Shape, dtype: Any) -> Iterator[Call]:
     """Make one call of every kind: all kernels of the loss have a part in them."""
-    loss = setting.loss
-    call = make_call(setting, shape, dtype)
-    numbers = Numbers(f"{setting}")
+    loss, numbers = setting.loss, Numbers(f"{setting}")
+    call = make_call_from(numbers, setting, shape, dtype)
     weight = numbers.choice([0.0, 0.5, 1.0, 1.75, 3.0, -0.25], call.terms_shape).astype(dtype)
     yield call
     yield call.given(weight=weight)
@@ -159,23 +157,6 @@ def variations(setting: Setting, shape: Shape, dtype: Any) -> Iterator[Call]:
         yield call.given(class_weight=class_weight, weight=weight)
         if setting.labelled:
             yield call.given(ignore_index=1)
-
-
-def make_call(setting: Setting, shape: Shape, dtype: Any) -> Call:
-    """Draw ordinary arguments; in row-wise losses the last length is the number of classes."""
-    loss = setting.loss
-    numbers = Numbers(f"{setting} {shape}")
-    arrays = {}
-    for name in arguments_of(loss):
-        if name in loss.inputs:
-            arrays[name] = numbers.real(shape).astype(dtype)
-        elif not takes_labels(loss):
-            arrays[name] = numbers.in_domain(loss.domain[name], shape).astype(dtype)
-        elif setting.labelled:
-            arrays[name] = numbers.integers(shape[-1], shape[:-1])
-        else:
-            arrays[name] = numbers.distributions(shape).astype(dtype)
-    return Call(loss, arrays, dict(setting.parameters))
 
 
 # ---- results ----------------------------------------------------------------------------------

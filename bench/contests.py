@@ -18,7 +18,8 @@ from fastloss.families import Loss
 # The arguments are those that the tests draw.
 sys.path.append(str(Path(__file__).resolve().parent.parent / "tests"))
 
-from cases import default_settings, make_call, parts
+from cases import make_call, parts
+from fastloss.accuracy.settings import default_settings
 from numpy_spellings import SPELLINGS, ValueAndGrad
 
 NUMPY = "NumPy"

@@ -7,7 +7,7 @@ import inspect
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pytest
@@ -102,32 +102,66 @@ def bound(function: Any, method: str) -> Callable[..., Any]:
     return function if method == "value" else getattr(function, method)
 
 
+class Source(Protocol):
+    """Where the arguments of calls come from."""
+
+    def real(self, shape: tuple[int, ...]) -> np.ndarray:
+        """Draw numbers of either sign."""
+
+    def in_domain(self, domain: Domain, shape: tuple[int, ...]) -> np.ndarray:
+        """Draw numbers of a domain."""
+
+    def integers(self, stop: int, shape: tuple[int, ...]) -> np.ndarray:
+        """Draw from [0, stop)."""
+
+    def distributions(self, shape: tuple[int, ...]) -> np.ndarray:
+        """Draw rows of class probabilities."""
+
+
 def make_call(
     setting: Setting, shape: tuple[int, ...], dtype: Any = np.float64, seed: int = 0
 ) -> Call:
     """Draw valid arguments; in row-wise losses the last length is the number of classes."""
+    generator = np.random.default_rng([seed, *map(ord, setting.loss.__name__), *shape])
+    return make_call_from(_Random(generator), setting, shape, dtype)
+
+
+def make_call_from(source: Source, setting: Setting, shape: tuple[int, ...], dtype: Any) -> Call:
+    """Draw valid arguments from this source."""
     loss = setting.loss
-    generator = np.random.default_rng([seed, *map(ord, loss.__name__), *shape])
     arrays = {}
     for name in arguments_of(loss):
         if name in loss.inputs:
-            arrays[name] = generator.normal(scale=2.5, size=shape).astype(dtype)
+            arrays[name] = source.real(shape).astype(dtype)
         elif not takes_labels(loss):
-            arrays[name] = np.asarray(sample(loss.domain[name], generator, shape)).astype(dtype)
+            arrays[name] = source.in_domain(loss.domain[name], shape).astype(dtype)
         elif setting.labelled:
-            arrays[name] = generator.integers(max(shape[-1], 1), size=shape[:-1])
+            arrays[name] = source.integers(max(shape[-1], 1), shape[:-1])
         else:
-            arrays[name] = _distributions(generator, shape).astype(dtype)
+            arrays[name] = source.distributions(shape).astype(dtype)
     return Call(loss, arrays, dict(setting.parameters))
 
 
-def _distributions(generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """Draw rows of class probabilities; some are a single 1, some have zeros."""
-    label = generator.integers(max(shape[-1], 1), size=(*shape[:-1], 1))
-    p = generator.exponential(size=shape) * (generator.uniform(size=shape) < 0.8)
-    p = np.where(generator.uniform(size=label.shape) < 0.2, 0, p)
-    p = np.where(np.arange(shape[-1]) == label, p + 1, p)
-    return p / p.sum(-1, keepdims=True)
+@dataclass(frozen=True)
+class _Random:
+    generator: np.random.Generator
+
+    def real(self, shape: tuple[int, ...]) -> np.ndarray:
+        return self.generator.normal(scale=2.5, size=shape)
+
+    def in_domain(self, domain: Domain, shape: tuple[int, ...]) -> np.ndarray:
+        return np.asarray(sample(domain, self.generator, shape))
+
+    def integers(self, stop: int, shape: tuple[int, ...]) -> np.ndarray:
+        return self.generator.integers(stop, size=shape)
+
+    def distributions(self, shape: tuple[int, ...]) -> np.ndarray:
+        """Draw rows of which some are a single 1 and some have zeros."""
+        label = self.integers(max(shape[-1], 1), (*shape[:-1], 1))
+        p = self.generator.exponential(size=shape) * (self.generator.uniform(size=shape) < 0.8)
+        p = np.where(self.generator.uniform(size=label.shape) < 0.2, 0, p)
+        p = np.where(np.arange(shape[-1]) == label, p + 1, p)
+        return p / p.sum(-1, keepdims=True)
 
 
 def arguments_of(loss: Any) -> tuple[str, ...]:

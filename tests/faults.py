@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from cases import Call, Setting
+from cases import Call
+from fastloss.accuracy.settings import Setting
 
 HUGE = 10**400  # beyond every float
 

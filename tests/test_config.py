@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import fastloss as fl
-from cases import arguments_of, losses, sample, takes_labels
+from cases import arguments_of, losses, sample
+from fastloss.accuracy.settings import takes_labels
 
 KEYS = ["version", "numerics version", "compiler", "isa", "isa available", "threads"]
 

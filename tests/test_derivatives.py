@@ -8,16 +8,8 @@ import numpy as np
 import pytest
 
 from accuracy import exactly
-from cases import (
-    REDUCTIONS,
-    Call,
-    Setting,
-    all_settings,
-    default_settings,
-    make_call,
-    make_weight,
-    settings,
-)
+from cases import REDUCTIONS, Call, make_call, make_weight, settings
+from fastloss.accuracy.settings import Setting, all_settings, default_settings
 
 STEP = np.longdouble(2) ** -10
 

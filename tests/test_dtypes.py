@@ -10,15 +10,13 @@ from cases import (
     DTYPES,
     METHODS,
     REDUCTIONS,
-    Setting,
     assert_same_bits,
-    default_settings,
     make_call,
     make_weight,
     parts,
     settings,
-    takes_labels,
 )
+from fastloss.accuracy.settings import Setting, default_settings, takes_labels
 
 INTEGERS = [np.dtype(f"{sign}{size}") for sign in "iu" for size in (1, 2, 4, 8)]
 INTEGERS += [np.dtype(np.longlong), np.dtype(np.ulonglong)]  # types of their own, as C has them

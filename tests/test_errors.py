@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cases import METHODS, REDUCTIONS, Call, Setting, default_settings, make_call, parts, settings
+from cases import METHODS, REDUCTIONS, Call, make_call, parts, settings
+from fastloss.accuracy.settings import Setting, default_settings
 from faults import faults
 
 SHAPES = {"pointwise": (4, 3), "rowwise": (2, 3, 4)}

@@ -8,17 +8,8 @@ import pytest
 
 import fastloss as fl
 from accuracy import reference
-from cases import (
-    DTYPES,
-    METHODS,
-    Setting,
-    all_settings,
-    assert_same_bits,
-    default_settings,
-    make_call,
-    parts,
-    settings,
-)
+from cases import DTYPES, METHODS, assert_same_bits, make_call, parts, settings
+from fastloss.accuracy.settings import Setting, all_settings, default_settings
 
 INF, NAN = np.inf, np.nan
 HUGE = 1e300

@@ -15,15 +15,14 @@ from cases import (
     METHODS,
     REDUCTIONS,
     Call,
-    Setting,
-    all_settings,
     assert_same_bits,
-    default_settings,
     make_call,
     make_weight,
+    parts,
     settings,
 )
 from fastloss import _core
+from fastloss.accuracy.settings import Setting, all_settings, default_settings
 from processes import output, python
 
 LEVELS = [name for name, runs in _core.isa_levels() if runs]
@@ -124,6 +123,20 @@ def test_same_bits_in_parallel(setting: Setting) -> None:
     with fl.threads(5):
         for level in ONE_ANSWER:
             assert_same_bits(at(level, call), expected)
+
+
+@each_level
+@each_dtype
+@settings([s for s in default_settings() if s.loss.family == "pointwise"])
+def test_same_bits_of_results_past_the_caches(setting: Setting, dtype: type, level: str) -> None:
+    """So large that kernels store them in another way: arrays of more than 24 MiB."""
+    fl.set_isa(level)
+    call = make_call(setting, (10_007,), dtype, seed=55)
+    size = (25 << 20) // np.dtype(dtype).itemsize + 13
+    large = call.map(lambda x: np.resize(x, size))
+    got = parts(large("value_grad_and_hess", reduction="none"))
+    expected = parts(call("value_grad_and_hess", reduction="none"))
+    assert_same_bits(tuple(got), tuple(np.resize(x, size) for x in expected))
 
 
 def test_highest_level_is_the_default() -> None:

@@ -13,16 +13,16 @@ from cases import (
     METHODS,
     REDUCTIONS,
     Call,
-    Setting,
     assert_same_bits,
-    default_settings,
     make_call,
     make_weight,
     parts,
     settings,
 )
+from fastloss.accuracy.settings import Setting, all_settings, default_settings
 
 Array = np.ndarray
+Layout = Callable[[Array], Array]
 each_dtype = pytest.mark.parametrize("dtype", DTYPES)
 
 
@@ -48,10 +48,7 @@ def backwards(x: Array) -> Array:
 
 def misaligned(x: Array) -> Array:
     """Start at an odd address."""
-    memory = np.empty(x.nbytes + 1, np.uint8)
-    there = memory[1:].view(x.dtype).reshape(x.shape)
-    there[...] = x
-    return there
+    return at_offset(1)(x)
 
 
 def misaligned_strides(x: Array) -> Array:
@@ -92,7 +89,7 @@ def unmasked(x: Array) -> Array:
     return np.ma.masked_array(x)
 
 
-LAYOUTS: list[Callable[[Array], Array]] = [
+LAYOUTS: list[Layout] = [
     strided,
     strided_rows,
     backwards,
@@ -107,6 +104,34 @@ LAYOUTS: list[Callable[[Array], Array]] = [
     subclass,
     unmasked,
 ]
+
+
+def with_step(step: int) -> Layout:
+    """Return the layout of every `step`-th number of memory."""
+
+    def stepped(x: Array) -> Array:
+        wide = np.full((*x.shape[:-1], x.shape[-1] * abs(step)), 77, x.dtype)
+        wide[..., ::step] = x
+        return wide[..., ::step]
+
+    return stepped
+
+
+def at_offset(count: int) -> Layout:
+    """Return the layout that begins so many bytes after a cache line."""
+
+    def offset(x: Array) -> Array:
+        memory = np.empty(x.nbytes + 128, np.uint8)
+        start = -memory.ctypes.data % 64 + count
+        there = memory[start : start + x.nbytes].view(x.dtype).reshape(x.shape)
+        there[...] = x
+        return there
+
+    return offset
+
+
+STEPS = [with_step(sign * size) for size in range(1, 10) for sign in (1, -1)]
+OFFSETS = [at_offset(count) for count in range(64)]
 
 
 def shape_of(setting: Setting) -> tuple[int, ...]:
@@ -139,6 +164,18 @@ def test_one_argument(setting: Setting, layout: Any) -> None:
     expected = tuple(results(call))
     for name in call.arrays:
         assert_same_bits(tuple(results(call.map(layout, (name,)))), expected)
+
+
+@pytest.mark.parametrize("layouts", [STEPS, OFFSETS], ids=["steps", "offsets"])
+@each_dtype
+@settings(default_settings())
+def test_steps_and_offsets(setting: Setting, dtype: type, layouts: list[Layout]) -> None:
+    call = make_call(setting, shape_of(setting), dtype)
+    expected = [call("value_grad_and_hess", reduction=r) for r in ("mean", "none")]
+    for layout in layouts:
+        odd = call.map(layout)
+        got = [odd("value_grad_and_hess", reduction=r) for r in ("mean", "none")]
+        assert_same_bits(tuple(got), tuple(expected))
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -195,9 +232,10 @@ def test_broadcast_arguments(setting: Setting, dtype: type) -> None:
     assert_same_bits(tuple(results(wide)), tuple(results(plain)))
 
 
+@each_dtype
 @settings(default_settings())
-def test_memory_map(setting: Setting, tmp_path: Path) -> None:
-    call = make_call(setting, shape_of(setting))
+def test_memory_map(setting: Setting, dtype: type, tmp_path: Path) -> None:
+    call = make_call(setting, shape_of(setting), dtype)
 
     def mapped(x: Array) -> Array:
         path = tmp_path / f"{id(x)}.npy"
@@ -231,29 +269,53 @@ def test_other_array_likes(setting: Setting) -> None:
 
 
 @each_dtype
-@settings(default_settings())
+@settings(all_settings())
 def test_position_in_the_batch(setting: Setting, dtype: type) -> None:
     """A term alone, or with others, has the same bits."""
-    call = make_call(setting, (23, 21), dtype)
-    whole = call("value_grad_and_hess", reduction="none")
-    for index in (slice(0, 1), slice(22, 23), slice(5, 12), slice(1, 23, 3)):
-        alone = call.row(index)("value_grad_and_hess", reduction="none")
-        expected = tuple(x[index] for x in parts(whole))
-        assert_same_bits(tuple(parts(alone)), expected)
+    short = (23, 21)
+    long = (9_001,) if setting.loss.family == "pointwise" else (2_101, 3)  # several blocks
+    for shape in (short, long):
+        call = make_call(setting, shape, dtype)
+        whole = parts(call("value_grad_and_hess", reduction="none"))
+        for start in (0, 5, 15, shape[0] // 2, shape[0] - 1):
+            for index in (slice(start, start + 1), slice(start, start + 7), slice(start, None, 3)):
+                alone = call.row(index)("value_grad_and_hess", reduction="none")
+                assert_same_bits(tuple(parts(alone)), tuple(x[index] for x in whole))
 
 
 @each_dtype
-@settings(default_settings())
+@settings(all_settings())
+def test_neighbours_in_the_batch(setting: Setting, dtype: type) -> None:
+    """What the other terms hold, and how many there are, changes nothing."""
+    call = make_call(setting, (3,) if setting.loss.family == "pointwise" else (3, 5), dtype)
+    alone = parts(call("value_grad_and_hess", reduction="none"))
+    inputs = [call.arrays[name] for name in setting.loss.inputs]
+    for before in range(18):
+        for content in (np.nan, np.inf, -np.inf, np.finfo(dtype).max, 0):
+
+            def surrounded(x: Array, before: int = before, content: float = content) -> Array:
+                many = np.repeat(x[:1], before + len(x) + 19, axis=0)
+                if any(x is own for own in inputs):
+                    many[...] = content
+                many[before : before + len(x)] = x
+                return many
+
+            among = call.map(surrounded)("value_grad_and_hess", reduction="none")
+            assert_same_bits(tuple(x[before : before + 3] for x in parts(among)), tuple(alone))
+
+
+@each_dtype
+@settings(all_settings())
 def test_methods_agree(setting: Setting, dtype: type) -> None:
     """What several methods return has the same bits in all of them."""
     call = make_call(setting, (11, 43), dtype)
-    for reduction in REDUCTIONS:
-        more = {"reduction": reduction, "weight": make_weight(call, dtype=dtype)}
-        value, grad, hess = call("value_grad_and_hess", **more)
-        assert_same_bits(call("value", **more), value)
-        assert_same_bits(call("grad", **more), grad)
-        assert_same_bits(call("value_and_grad", **more), (value, grad))
-        assert_same_bits(call("grad_and_hess", **more), (grad, hess))
+    for given in (call, call.given(weight=make_weight(call, dtype=dtype))):
+        for reduction in REDUCTIONS:
+            value, grad, hess = given("value_grad_and_hess", reduction=reduction)
+            assert_same_bits(given("value", reduction=reduction), value)
+            assert_same_bits(given("grad", reduction=reduction), grad)
+            assert_same_bits(given("value_and_grad", reduction=reduction), (value, grad))
+            assert_same_bits(given("grad_and_hess", reduction=reduction), (grad, hess))
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2, -1, -2, -3])

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import fastloss as fl
-from cases import Call, Setting, default_settings, losses, make_call, settings
+from cases import Call, losses, make_call, settings
+from fastloss.accuracy.settings import Setting, default_settings
 
 BEYOND_32_BITS = 2**31 + 7
 

@@ -2,6 +2,7 @@
 """Results put where the caller wants them."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,15 +13,14 @@ from cases import (
     METHODS,
     REDUCTIONS,
     Call,
-    Setting,
     assert_same_bits,
-    default_settings,
     make_call,
     make_weight,
     parts,
     settings,
 )
-from test_layouts import LAYOUTS, read_only
+from fastloss.accuracy.settings import Setting, default_settings
+from test_layouts import LAYOUTS, OFFSETS, STEPS, Layout, read_only
 
 each_dtype = pytest.mark.parametrize("dtype", DTYPES)
 WRITEABLE_LAYOUTS = [layout for layout in LAYOUTS if layout is not read_only]
@@ -37,6 +37,11 @@ def mapped(function: Callable[[Any], Any], structure: Any) -> Any:
     if isinstance(structure, tuple):
         return tuple(mapped(function, x) for x in structure)
     return function(structure) if isinstance(structure, np.ndarray) else None
+
+
+def as_arrays(structure: Any) -> Any:
+    """Make plain arrays of instances of subclasses, and of numbers."""
+    return tuple(np.asarray(x) for x in parts(structure))
 
 
 def assert_same_objects(result: Any, out: Any) -> None:
@@ -85,8 +90,37 @@ def test_layouts(setting: Setting, layout: Any) -> None:
         out = mapped(lambda x: layout(np.full_like(x, 77)), expected)
         result = call(method, reduction=reduction, out=out)
         assert_same_objects(result, out)
-        for got, wanted in zip(parts(result), parts(expected), strict=True):
-            np.testing.assert_array_equal(np.asarray(got), np.asarray(wanted))
+        assert_same_bits(as_arrays(result), as_arrays(expected))
+
+
+@pytest.mark.parametrize("layouts", [STEPS, OFFSETS], ids=["steps", "offsets"])
+@each_dtype
+@settings(default_settings())
+def test_steps_and_offsets(setting: Setting, dtype: type, layouts: list[Layout]) -> None:
+    """Outputs apart from the inputs, and in their place."""
+    plain = make_call(setting, (5, 37), dtype).given(reduction="none")
+    expected = plain("value_grad_and_hess")
+    for layout in layouts:
+        call = plain.map(layout)
+        out = mapped(lambda x, layout=layout: layout(np.full_like(x, 77)), expected)
+        assert_same_bits(call("value_grad_and_hess", out=out), expected)
+        inputs = tuple(call.arrays[name] for name in setting.loss.inputs)
+        place = inputs if len(inputs) > 1 else inputs[0]
+        assert_same_bits(call("value_and_grad", out=(None, place)), expected[:2])
+
+
+@settings(default_settings())
+def test_memory_map(setting: Setting, tmp_path: Path) -> None:
+    call = make_call(setting, shape_of(setting)).given(reduction="none")
+    expected = call("value_grad_and_hess")
+
+    def in_file(x: np.ndarray) -> np.ndarray:
+        return np.memmap(tmp_path / f"{id(x)}", x.dtype, "w+", 3, x.shape)
+
+    out = mapped(in_file, expected)
+    result = call("value_grad_and_hess", out=out)
+    assert_same_objects(result, out)
+    assert_same_bits(as_arrays(result), as_arrays(expected))
 
 
 @pytest.mark.parametrize("layout", WRITEABLE_LAYOUTS)
@@ -174,11 +208,14 @@ def backwards(x: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("view", [same_place, backwards])
 @pytest.mark.parametrize("layout", WRITEABLE_LAYOUTS)
+@each_dtype
 @settings(default_settings())
-def test_in_the_place_of_each_argument(setting: Setting, layout: Any, view: Any) -> None:
+def test_in_the_place_of_each_argument(
+    setting: Setting, dtype: type, layout: Any, view: Any
+) -> None:
     """Any of the arrays may be an output: the result is that of copies."""
     shape = (5, 33)
-    plain = make_call(setting, shape)
+    plain = make_call(setting, shape, dtype)
     for method, reduction in RESULTS:
         expected = plain(method, reduction=reduction)
         places = [k for k, x in enumerate(parts(expected)) if np.shape(x) == shape]
@@ -190,7 +227,7 @@ def test_in_the_place_of_each_argument(setting: Setting, layout: Any, view: Any)
                 here = view(call.arrays[name])
                 slots = iter([here if k == place else None for k in range(len(parts(expected)))])
                 result = call(method, reduction=reduction, out=refill(expected, slots))
-                np.testing.assert_array_equal(here, np.asarray(parts(expected)[place]))
+                assert_same_bits(np.asarray(here), np.asarray(parts(expected)[place]))
                 assert parts(result)[place] is here
 
 
@@ -226,7 +263,7 @@ def test_partial_overlap(setting: Setting, shift: int) -> None:
                 call = plain.map(lambda _, inside=inside: inside, (name,))
                 slots = iter([out if k == place else None for k in range(len(parts(expected)))])
                 call(method, reduction="sum", out=refill(expected, slots))
-                np.testing.assert_array_equal(out, parts(expected)[place])
+                assert_same_bits(out, parts(expected)[place])
 
 
 @pytest.mark.parametrize("shift", [-7, 0, 1, 5])
@@ -242,7 +279,7 @@ def test_overlap_with_the_weight(setting: Setting, shift: int) -> None:
         out = memory[10 + shift :][: plain.first.size].reshape(plain.first.shape)
         slots = iter([out if k == place else None for k in range(len(parts(expected)))])
         plain("grad_and_hess", weight=inside, out=refill(expected, slots))
-        np.testing.assert_array_equal(out, parts(expected)[place])
+        assert_same_bits(out, parts(expected)[place])
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -261,7 +298,7 @@ def test_overlap_of_another_type(setting: Setting, dtype: type) -> None:
         plain.map(lambda _, inside=inside: inside, (name,))(
             "grad", reduction="sum", out=refill(expected, slots)
         )
-        np.testing.assert_array_equal(out, parts(expected)[0].astype(other))
+        assert_same_bits(out, parts(expected)[0].astype(other))
 
 
 @settings(default_settings())
@@ -271,7 +308,7 @@ def test_transposed_overlap(setting: Setting) -> None:
     out = call.first.T
     slots = iter([out] + [None] * (len(parts(expected)) - 1))
     call("grad", reduction="sum", out=refill(expected, slots))
-    np.testing.assert_array_equal(out, parts(expected)[0])
+    assert_same_bits(out, parts(expected)[0])
 
 
 def varying(call: Call) -> list[str]:
@@ -295,4 +332,4 @@ def test_overlap_with_a_parameter_or_class_weight(setting: Setting) -> None:
         out = memory.reshape(plain.first.shape)
         slots = iter([out] + [None] * (len(parts(expected)) - 1))
         plain("grad", reduction="sum", out=refill(expected, slots), **{name: memory[50:83]})
-        np.testing.assert_array_equal(out, parts(expected)[0])
+        assert_same_bits(out, parts(expected)[0])

@@ -12,16 +12,13 @@ from cases import (
     METHODS,
     REDUCTIONS,
     Call,
-    Setting,
-    all_settings,
     assert_same_bits,
-    default_settings,
     make_call,
     make_weight,
     parts,
     settings,
 )
-from fastloss.accuracy.settings import examples
+from fastloss.accuracy.settings import Setting, all_settings, default_settings, examples
 from test_layouts import LAYOUTS
 
 each_dtype = pytest.mark.parametrize("dtype", DTYPES)

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 import fastloss as fl
-from cases import Setting, assert_same_bits, default_settings, make_call, settings
+from cases import assert_same_bits, make_call, settings
+from fastloss.accuracy.settings import Setting, default_settings
 from processes import output, python
 
 

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from accuracy import assert_accurate
-from cases import DTYPES, Setting, all_settings, default_settings, make_call, make_weight, settings
+from cases import DTYPES, make_call, make_weight, settings
+from fastloss.accuracy.settings import Setting, all_settings, default_settings
 
 POINTWISE_SHAPES = [(1,), (15,), (16,), (17,), (31,), (33,), (3, 5), (4095,), (4096,), (4097,)]
 ROWWISE_SHAPES = [(1, 1), (1, 2), (3, 15), (3, 16), (3, 17), (2, 3, 4), (17, 33), (1, 4097)]

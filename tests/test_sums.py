@@ -15,7 +15,8 @@ import pytest
 from hypothesis import strategies as st
 
 import fastloss as fl
-from cases import DTYPES, Setting, all_settings, make_call, make_weight, settings
+from cases import DTYPES, make_call, make_weight, settings
+from fastloss.accuracy.settings import Setting, all_settings
 
 BOUND = 4
 U = 2.0**-53  # half a ULP of 1

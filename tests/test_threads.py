@@ -18,14 +18,13 @@ from cases import (
     METHODS,
     REDUCTIONS,
     Call,
-    Setting,
     assert_same_bits,
-    default_settings,
     make_call,
     make_weight,
     settings,
 )
 from fastloss import _core
+from fastloss.accuracy.settings import Setting, default_settings
 from fastloss.threading import cpu_quota
 from processes import output, python
 from test_layouts import backwards, byte_swapped, strided
@@ -53,10 +52,14 @@ def test_same_bits_for_any_number(setting: Setting, dtype: type) -> None:
     weight = make_weight(call, dtype=dtype)
     for given in (call, call.given(weight=weight)):
         with fl.threads(1):
-            expected = (*results(given), given("weight_sum"))
+            expected, denominator = results(given), given("weight_sum")
         for number in (2, 5):
             with fl.threads(number):
-                assert_same_bits((*results(given), given("weight_sum")), expected)
+                assert_same_bits((*results(given), given("weight_sum")), (*expected, denominator))
+        for number in (3, 8, 16, 64):
+            with fl.threads(number):
+                last = tuple(given(METHODS[-1], reduction=r) for r in REDUCTIONS)
+                assert_same_bits(last, expected[-len(last) :])
 
 
 @pytest.mark.parametrize("layout", [strided, backwards, byte_swapped])

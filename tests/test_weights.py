@@ -13,15 +13,13 @@ from cases import (
     METHODS,
     REDUCTIONS,
     Call,
-    Setting,
-    all_settings,
     assert_same_bits,
-    default_settings,
     make_call,
     make_weight,
     parts,
     settings,
 )
+from fastloss.accuracy.settings import Setting, all_settings, default_settings
 
 each_dtype = pytest.mark.parametrize("dtype", DTYPES)
 NOT_NUMBERS = [np.nan, np.inf, -np.inf, -np.nan]

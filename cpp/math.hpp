@@ -29,10 +29,10 @@ struct Constants<float> {
   static constexpr float exp_small = -87;  // below, eˣ is subnormal or nearly so
   static constexpr int exp_lift = 80;
   static constexpr float exp_unit = 0x1p-80f;
-  static constexpr float exp_half_unit = 0x1p-40f;  // its square root
-  static constexpr float exp_zero = -104;           // eˣ rounds to 0,
-  static constexpr float exp_infinity = 89;         // to infinity,
-  static constexpr float expm1_minus_one = -20;     // eˣ − 1 to −1
+  static constexpr float unit = 0x1p-40f;        // moves numbers away from the smallest and largest
+  static constexpr float exp_zero = -104;        // eˣ rounds to 0,
+  static constexpr float exp_infinity = 89;      // to infinity,
+  static constexpr float expm1_minus_one = -20;  // eˣ − 1 to −1
 };
 template <>
 struct Constants<double> {
@@ -48,7 +48,7 @@ struct Constants<double> {
   static constexpr double exp_small = -700;
   static constexpr int exp_lift = 512;
   static constexpr double exp_unit = 0x1p-512;
-  static constexpr double exp_half_unit = 0x1p-256;
+  static constexpr double unit = 0x1p-256;
   static constexpr double exp_zero = -746;
   static constexpr double exp_infinity = 710;
   static constexpr double expm1_minus_one = -40;
@@ -79,11 +79,11 @@ INLINE ExactSum<T> normalized(ExactSum<T> x) {
   return {high, (x.high - high) + x.low};
 }
 
-/// a·b.high + a·b.low, rounded once; the low part of a square or of a size. Where a low part is not
-/// finite, because the high one is not or the product is not, it does not matter.
+/// What a rounded result is corrected by. It may be infinite or NaN where the result overflows or
+/// is infinite itself; then it shall not matter.
 template <class T>
-INLINE T product(T a, ExactSum<T> b) {
-  return fma(a, b.high, max(a * b.low, T(-Constants<ElementOf<T>>::largest)));
+INLINE T correction(T x) {
+  return max(x, T(-Constants<ElementOf<T>>::largest));
 }
 
 // ---- polynomials ----------------------------------------------------------------------------

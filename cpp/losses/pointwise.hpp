@@ -26,7 +26,8 @@ struct MeanSquaredError {
   template <class T>
   INLINE static Terms<T> terms(T pred, T target) {
     const auto [r, lost] = exact_difference(pred, target);
-    return {.value = product(r, {r, T(2) * lost}), .grad = {T(2) * r}, .hess = {T(2)}};
+    const T twice = T(2) * r;
+    return {.value = fma(r, r, correction(twice * lost)), .grad = {twice}, .hess = {T(2)}};
   }
 };
 
@@ -41,26 +42,12 @@ struct MeanAbsoluteError {
   }
 };
 
-/// r = pred − target and a threshold of |r|, between a quadratic and a linear side. What rounding
-/// takes from r is kept, so that the side is right and the loss is rounded once.
+/// Whether |r + lost| > threshold, for r + lost = pred − target and size = |r|.
 template <class T>
-struct Residual {
-  T r, size, lost;             // r + lost is exact, size = |r|
-  ExactSum<T> beyond;          // |r| − threshold/2
-  decltype(T() > T()) linear;  // whether |r| > threshold
-
-  INLINE Residual(T pred, T target, T threshold) {
-    const ExactSum<T> difference = exact_difference(pred, target);
-    r = difference.high;
-    lost = difference.low;
-    size = abs(r);
-    const T larger = select(r < T(0), -lost, lost);
-    linear = (size > threshold) | ((size == threshold) & (larger > T(0)));
-    const T half = T(0.5) * threshold;
-    beyond.high = size - half;
-    beyond.low = ((size - beyond.high) - half) + larger;
-  }
-};
+INLINE auto is_beyond(ExactSum<T> difference, T size, T threshold) {
+  const auto [r, lost] = difference;
+  return (size > threshold) | ((size == threshold) & (copysign(T(1), r) * lost > T(0)));
+}
 
 /// δ-Huber: r²/2 for |r| ≤ δ, δ(|r| − δ/2) beyond.
 struct Huber {
@@ -68,13 +55,20 @@ struct Huber {
   static constexpr int parameters = 1;
   template <class T>
   INLINE static Terms<T> terms(T pred, T target, T delta) {
-    const Residual<T> x(pred, target, delta);
-    const T slope = select(x.linear, delta, x.r);
-    const ExactSum<T> length = {select(x.linear, x.beyond.high, T(0.5) * x.r),
-                                select(x.linear, x.beyond.low, x.lost)};
-    return {.value = product(slope, length),
-            .grad = {select(x.linear, copysign(delta, x.r), x.r)},
-            .hess = {select(x.linear, T(0), T(1))}};
+    const ExactSum<T> difference = exact_difference(pred, target);
+    const auto [r, lost] = difference;
+    const T size = abs(r);
+    const auto linear = size > delta;
+    const T grad = select(linear, copysign(delta, r), r);
+    // slope·|r| − offset, with slope = |r|/2 and no offset, or δ and δ²/2, which takes two numbers.
+    const T slope = select(linear, delta, T(0.5) * size);
+    const T half = T(0.5) * delta;
+    const T offset = half * delta;
+    const T offset_lost = fma(half, delta, -offset);
+    const T low = fma(grad, lost, select(linear, -offset_lost, T(0)));
+    return {.value = fma(slope, size, correction(low - select(linear, offset, T(0)))),
+            .grad = {grad},
+            .hess = {select(is_beyond(difference, size, delta), T(0), T(1))}};
   }
 };
 
@@ -134,18 +128,37 @@ struct SmoothL1 {
   static constexpr int parameters = 1;
   template <class T>
   INLINE static Terms<T> terms(T pred, T target, T beta) {
-    const Residual<T> x(pred, target, beta);
-    const T inverse = T(1) / beta;
-    const T u = x.r / beta;
-    // (r + lost)/β = u + u_lost; 1/β overflows where there is nothing to correct.
-    const T remainder = fma(-u, beta, x.r) + x.lost;
-    const T u_lost = remainder * min(inverse, T(Constants<ElementOf<T>>::largest));
-    const T half = T(0.5) * x.r;
-    const T quadratic = fma(half, u, fma(half, u_lost, T(0.5) * u * x.lost));
-    const auto linear = x.linear | (beta == T(0));
-    return {.value = select(linear, product(T(1), x.beyond), quadratic),
-            .grad = {select(linear, sign(x.r), u + u_lost)},
-            .hess = {select(linear, T(0), inverse)}};
+    const ExactSum<T> difference = exact_difference(pred, target);
+    const auto [r, lost] = difference;
+    const T size = abs(r);
+    const auto never_quadratic = beta == T(0);
+    const auto linear = (size > beta) | never_quadratic;
+    const T towards = copysign(T(1), r);
+    const T low = correction(fma(towards, lost, T(-0.5) * beta));
+
+    // (r + lost)/β = u + u_lost, from 1/β in two numbers and a unit in which it is normal.
+    const T unit = unit_of(beta);
+    const T scaled_beta = unit * beta;
+    const T inverse = T(1) / scaled_beta;
+    const T inverse_lost = fma(-inverse, scaled_beta, T(1)) * inverse;
+    const T scaled_r = unit * r;
+    const T u = scaled_r * inverse;
+    const T u_lost =
+        fma(scaled_r, inverse, -u) + fma(scaled_r, inverse_lost, unit * lost * inverse);
+    const T half = T(0.5) * r;
+    const T quadratic = fma(half, u, fma(half, u_lost, T(0.5) * u * lost));
+    const auto beyond = is_beyond(difference, size, beta) | never_quadratic;
+    return {.value = select(linear, size + low, quadratic),
+            .grad = {select(linear, sign(r), u + u_lost)},
+            .hess = {select(beyond, T(0), T(1) / beta)}};
+  }
+
+ private:
+  /// A power of two that brings a divisor away from the smallest and the largest numbers.
+  template <class T>
+  INLINE static T unit_of(T divisor) {
+    constexpr ElementOf<T> unit = Constants<ElementOf<T>>::unit;
+    return select(divisor > T(1 / unit), T(unit), select(divisor < T(unit), T(1 / unit), T(1)));
   }
 };
 

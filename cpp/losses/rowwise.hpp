@@ -164,7 +164,7 @@ struct CrossEntropy {
       const double peak_p = slope * (softmax.peak() * inverse.high);
       const double peak_against = slope * (softmax.others() * inverse.high);
       // hess = p·((Σc + pull)·(1 − p) + 2·z_loss·p), p and 1 − p in units whose product is one.
-      constexpr double unit = Constants<T>::exp_half_unit;
+      constexpr double unit = Constants<T>::unit;
       // A huge pull is lowered first, lest it overflow.
       const double guard = drawn > 1 / unit && drawn - drawn == 0 ? unit * unit : 1;
       const double to_hess = slope * slope * (inverse.high / unit) * (inverse.high / unit) / guard;

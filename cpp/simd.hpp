@@ -387,6 +387,8 @@ INLINE bool any(Mask<E> condition) {
   return all != 0;
 }
 
+INLINE bool any(bool condition) { return condition; }
+
 template <int... numbers>
 struct Numbers {};
 template <int count, int... numbers>

@@ -42,6 +42,12 @@ struct MeanAbsoluteError {
   }
 };
 
+/// (pred − target)/2, which is a number where pred − target is too large for one.
+template <class T>
+INLINE T half_difference(T pred, T target) {
+  return T(0.5) * pred - T(0.5) * target;
+}
+
 /// Whether |r + lost| > threshold, for r + lost = pred − target and size = |r|.
 template <class T>
 INLINE auto is_beyond(ExactSum<T> difference, T size, T threshold) {
@@ -66,7 +72,13 @@ struct Huber {
     const T offset = half * delta;
     const T offset_lost = fma(half, delta, -offset);
     const T low = fma(grad, lost, select(linear, -offset_lost, T(0)));
-    return {.value = fma(slope, size, correction(low - select(linear, offset, T(0)))),
+    T value = fma(slope, size, correction(low - select(linear, offset, T(0))));
+    const auto overflows = size == T(Constants<ElementOf<T>>::infinity);
+    if (any(overflows)) {  // δ|r| may still be a number
+      value =
+          select(overflows, fma(T(2) * delta, abs(half_difference(pred, target)), -offset), value);
+    }
+    return {.value = value,
             .grad = {grad},
             .hess = {select(is_beyond(difference, size, delta), T(0), T(1))}};
   }
@@ -111,12 +123,19 @@ struct GaussianNegativeLogLikelihood {
     const T r = pred - target;
     const T v = select(var < eps, eps, var);
     const T inverse = T(1) / v;
-    const T u = r / v;
-    const T half_u = half * u;
     const T half_inverse = half * inverse;
+    T u = r / v;
+    T half_square = half * u * r;  // r²/(2v)
+    const auto overflows = abs(r) == T(Constants<ElementOf<T>>::infinity);
+    if (any(overflows)) {  // r/v may still be a number
+      const T half_r = half_difference(pred, target);
+      u = select(overflows, half_r / v * T(2), u);
+      half_square = select(overflows, u * half_r, half_square);
+    }
+    const T half_u = half * u;
     const T var_grad = fma(-half_u, u, half_inverse);
     const T var_hess = fma(-half_inverse, inverse, (u * inverse) * u);
-    return {.value = fma(half_u, r, fma(full, half_log_two_pi, half * log(v))),
+    return {.value = half_square + fma(full, half_log_two_pi, half * log(v)),
             .grad = {u, select(var <= eps, T(0), var_grad)},
             .hess = {inverse, select(var < eps, T(0), var_hess)}};
   }
@@ -136,20 +155,19 @@ struct SmoothL1 {
     const T towards = copysign(T(1), r);
     const T low = correction(fma(towards, lost, T(-0.5) * beta));
 
-    // (r + lost)/β = u + u_lost, from 1/β in two numbers and a unit in which it is normal.
+    // r/β = u + u_rest, from 1/β in two numbers and a unit in which it is normal.
     const T unit = unit_of(beta);
     const T scaled_beta = unit * beta;
     const T inverse = T(1) / scaled_beta;
     const T inverse_lost = fma(-inverse, scaled_beta, T(1)) * inverse;
     const T scaled_r = unit * r;
     const T u = scaled_r * inverse;
-    const T u_lost =
-        fma(scaled_r, inverse, -u) + fma(scaled_r, inverse_lost, unit * lost * inverse);
-    const T half = T(0.5) * r;
-    const T quadratic = fma(half, u, fma(half, u_lost, T(0.5) * u * lost));
+    const T u_rest = fma(scaled_r, inverse_lost, fma(scaled_r, inverse, -u));
+    const T u_lost = unit * lost * inverse;
+    const T quadratic = fma(T(0.5) * r, u, r * fma(T(0.5), u_rest, u_lost));
     const auto beyond = is_beyond(difference, size, beta) | never_quadratic;
     return {.value = select(linear, size + low, quadratic),
-            .grad = {select(linear, sign(r), u + u_lost)},
+            .grad = {select(linear, sign(r), u + (u_rest + u_lost))},
             .hess = {select(beyond, T(0), T(1) / beta)}};
   }
 

@@ -162,7 +162,7 @@ struct CrossEntropy {
                        : drawn);
       const double no_draw = draw == draw ? 0 : draw;
       const double peak_p = slope * (softmax.peak() * inverse.high);
-      const double peak_against = slope * (softmax.others() * inverse.high);
+      const double peak_against = (slope * inverse.high) * softmax.others();
       // hess = p·((Σc + pull)·(1 − p) + 2·z_loss·p), p and 1 − p in units whose product is one.
       constexpr double unit = Constants<T>::unit;
       // A huge pull is lowered first, lest it overflow.

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 import fastloss as fl
-from fastloss import demo
+from fastloss import accuracy, demo
 
 
 def list_losses() -> None:
@@ -30,11 +30,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     demo.add_arguments(
         commands.add_parser("demo", help="train models on real data, with NumPy and fastloss")
     )
+    accuracy.add_arguments(
+        commands.add_parser("accuracy", help="measure the errors of values and derivatives")
+    )
     commands.add_parser("info", help="show version, CPU level and threads")
     commands.add_parser("list", help="list the losses")
     given = parser.parse_args(arguments)
     if given.command == "demo":
         return demo.run(given)
+    if given.command == "accuracy":
+        return accuracy.run(given)
     if given.command == "info":
         fl.show_config()
     else:

@@ -29,17 +29,29 @@ class Parameter:
 
 
 class Bounds(NamedTuple):
-    """The largest errors in ULP, under reduction="none" and without weights.
+    """The largest errors of value, grad and hess in ULP: with reduction="none", without weights.
 
     The unit is the spacing of the numbers at the exact result, or at its largest part where it is
-    a sum of parts that may cancel. Subnormal results are within one of their spacings.
+    a sum of parts that may cancel (`reference.Parts`).
     """
 
     value: float
     grad: float
     hess: float
-    outside: frozenset[str] = frozenset()
-    """Parameters for whose default alone the bounds hold."""
+
+
+FLOOR = Bounds(8, 8, 8)
+"""What every loss keeps, whatever its parameters."""
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """The bounds of a loss, which the accuracy run and the tests hold it to."""
+
+    ulp: Bounds  # with the parameters' defaults and, where there are labels, with labels
+    soft: Bounds = FLOOR  # with rows of probabilities instead of labels
+    otherwise: Bounds = FLOOR  # with other parameters
+    uncovered: frozenset[str] = frozenset()  # parameters whose other values have no bound
 
 
 class Methods(Protocol):
@@ -66,7 +78,7 @@ class Loss(Methods, Protocol):
     parameters: Mapping[str, Parameter]
     hess_kind: HessKind
     domain: Mapping[str, Domain]
-    ulp: Bounds
+    accuracy: Accuracy
     reference: Methods
     formula: reference.Formula
 
@@ -141,13 +153,15 @@ _METHODS = (
 )
 
 
-def pointwise(ulp: Bounds, hess: HessKind = "exact", **domains: Domain) -> Callable[[Body], Loss]:
+def pointwise(
+    accuracy: Accuracy, hess: HessKind = "exact", **domains: Domain
+) -> Callable[[Body], Loss]:
     """Make a formula of single elements a loss: one term per element.
 
     Parameters
     ----------
-    ulp : Bounds
-        How accurate the kernel is. The accuracy run and the tests hold it to that.
+    accuracy : Accuracy
+        The kernel's bounds.
     hess : {"exact", "zero", "absent"}
         What the second derivative is: exact, zero almost everywhere, or not there.
     **domains : Domain
@@ -160,15 +174,17 @@ def pointwise(ulp: Bounds, hess: HessKind = "exact", **domains: Domain) -> Calla
     with several differentiable inputs, `grad` and `hess` are tuples over them. It runs in any
     floating type; a result whose parts may cancel is a `reference.Parts`.
     """
-    return lambda body: _declare(_POINTWISE, ulp, hess, domains, body)
+    return lambda body: _declare(_POINTWISE, accuracy, hess, domains, body)
 
 
-def rowwise(ulp: Bounds, hess: HessKind = "exact", **domains: Domain) -> Callable[[Body], Loss]:
+def rowwise(
+    accuracy: Accuracy, hess: HessKind = "exact", **domains: Domain
+) -> Callable[[Body], Loss]:
     """Make a formula of rows a loss: one term per row of scores.
 
     Parameters
     ----------
-    ulp, hess, **domains
+    accuracy, hess, **domains
         As in `pointwise`.
 
     Notes
@@ -177,11 +193,11 @@ def rowwise(ulp: Bounds, hess: HessKind = "exact", **domains: Domain) -> Callabl
     come as rows with a single 1), and `class_weight`, an array. It returns one value per row and
     derivatives of the scores' shape.
     """
-    return lambda body: _declare(_ROWWISE, ulp, hess, domains, body)
+    return lambda body: _declare(_ROWWISE, accuracy, hess, domains, body)
 
 
 def _declare(
-    family: _Family, ulp: Bounds, hess: HessKind, domains: Mapping[str, Domain], body: Body
+    family: _Family, accuracy: Accuracy, hess: HessKind, domains: Mapping[str, Domain], body: Body
 ) -> Loss:
     signature = inspect.signature(body).parameters.values()
     arguments = tuple(p.name for p in signature if p.kind is p.POSITIONAL_OR_KEYWORD)
@@ -242,7 +258,7 @@ def _declare(
     loss.parameters = MappingProxyType(parameters)
     loss.hess_kind = hess
     loss.domain = MappingProxyType({name: domains[name] for name in targets})
-    loss.ulp = ulp
+    loss.accuracy = accuracy
     loss.formula = formula
     _losses[body.__name__] = loss
     return loss

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,20 +20,25 @@ from fastloss.reference import Parts
 LARGEST_INPUT = 128  # numbers of an argument that are kept with the error that they cause
 
 
+@dataclass(order=True)
+class Largest:
+    """An error and the arguments that cause it, if they are not too many to be kept."""
+
+    error: float = 0.0
+    inputs: dict[str, Any] | None = field(default=None, compare=False)
+
+
 @dataclass
 class Worst:
-    """The largest error of one result, and where it was found."""
+    """The largest errors of one result."""
 
-    ulp: float = 0.0
-    spacings: float = 0.0  # of subnormal results
     points: int = 0
-    inputs: list[dict[str, Any]] = field(default_factory=list)  # of ulp and of spacings
+    ulp: Largest = field(default_factory=Largest)
+    spacings: Largest = field(default_factory=Largest)  # of subnormal results
 
     def add(self, other: Worst) -> None:
         """Take another one in."""
         self.points += other.points
-        if other.inputs and (other.ulp > self.ulp or other.spacings > self.spacings):
-            self.inputs = [*self.inputs, *other.inputs][-2:]
         self.ulp = max(self.ulp, other.ulp)
         self.spacings = max(self.spacings, other.spacings)
 
@@ -88,20 +93,18 @@ def measure(setting: Setting, arrays: Arrays, parameters: Mapping[str, Any]) -> 
     exact = exact_results(setting, arrays, parameters)
     found = {}
     for name, a, b in zip(result_names(setting.loss), got, exact, strict=True):
-        errors = distance(a, b)
-        worst = Worst(float(errors.ulp.max()), float(errors.spacings.max()), a.size)
-        for error in errors:
-            if error.max() > 0:
-                index = np.unravel_index(int(error.argmax()), error.shape)
-                worst.inputs += _inputs_at(setting, arrays, parameters, index[0])
-        found[name] = worst
+        largest = []
+        for errors in distance(a, b):
+            index = np.unravel_index(int(errors.argmax()), errors.shape)
+            row = {key: x[index[0]].tolist() for key, x in arrays.items()}
+            largest.append(Largest(float(errors[index]), _kept(setting, row, parameters)))
+        found[name] = Worst(a.size, *largest)
     return found
 
 
-def _inputs_at(
-    setting: Setting, arrays: Arrays, parameters: Mapping[str, Any], row: Any
-) -> Iterable[dict[str, Any]]:
-    inputs = {name: x[row].tolist() for name, x in arrays.items()}
-    if any(np.size(x) > LARGEST_INPUT for x in inputs.values()):
-        return []
-    return [{"labelled": setting.labelled, "arrays": inputs, "parameters": dict(parameters)}]
+def _kept(
+    setting: Setting, row: dict[str, Any], parameters: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    if any(np.size(x) > LARGEST_INPUT for x in row.values()):
+        return None
+    return {"labelled": setting.labelled, "arrays": row, "parameters": dict(parameters)}

@@ -33,24 +33,19 @@ def drawn(setting: Setting, dtype: Any, count: int, seed: int) -> Arrays:
     return arrays | {name: _targets(loss.domain[name], first, generator) for name in loss.targets}
 
 
-def consecutive(setting: Setting, start: int, count: int, block: int) -> Arrays:
-    """Return `count` of all float32 patterns as the first input, or as the scores of rows.
+def consecutive(setting: Setting, start: int, count: int, variant: int) -> Arrays:
+    """Return `count` of all float32 patterns as an input, or as the scores of rows.
 
-    What else the loss takes stays the same within a block and changes from one to the next.
+    The variant says which input that is, and what the others and the targets are.
     """
     numbers = np.arange(start, start + count, dtype=np.uint32).view(np.float32)
     loss = setting.loss
     if loss.family == "rowwise":
-        return _rows_of(setting, numbers, block)
-    others: dict[str, list[float]] = {
-        name: examples(loss.domain[name]) for name in loss.targets
-    } | {name: [2.0, 0.1] for name in loss.inputs}
-    exhausted = loss.inputs[block % len(loss.inputs)]
-    arrays = {}
-    for name, values in others.items():
-        number = np.float32(values[block // len(loss.inputs) % len(values)])
-        arrays[name] = numbers if name == exhausted else np.full(count, number)
-    return arrays
+        return _rows_of(setting, numbers, variant)
+    values = {name: [2.0, 0.1] for name in loss.inputs}
+    values |= {name: examples(loss.domain[name]) for name in loss.targets}
+    arrays = {name: np.full(count, x[variant % len(x)], np.float32) for name, x in values.items()}
+    return arrays | {loss.inputs[variant % len(loss.inputs)]: numbers}
 
 
 def rounded(parameters: Mapping[str, Any], dtype: Any) -> dict[str, Any]:
@@ -62,7 +57,7 @@ def rounded(parameters: Mapping[str, Any], dtype: Any) -> dict[str, Any]:
 
 
 def _numbers(dtype: Any, count: int, generator: np.random.Generator) -> Array:
-    """A third each: any bits, sizes around 1, and the range where exponentials have values."""
+    """Draw a third each: any bits, sizes around 1, and where exponentials have values."""
     kind = np.finfo(dtype)
     bits = np.frombuffer(generator.bytes(count * kind.bits // 8), dtype)
     sizes = np.ldexp(generator.uniform(1, 2, count), generator.integers(-30, 12, count))
@@ -74,7 +69,7 @@ def _numbers(dtype: Any, count: int, generator: np.random.Generator) -> Array:
 
 
 def _targets(domain: Domain, first: Array, generator: np.random.Generator) -> Array:
-    """Targets of a domain; where it has them, also next to the first input."""
+    """Draw targets of a domain; where it has them, also next to the first input."""
     dtype, count = first.dtype, len(first)
     numbers = _numbers(dtype, count, generator)
     near = first * (1 + generator.integers(-8, 9, count) * np.finfo(dtype).eps)
@@ -96,7 +91,7 @@ def _targets(domain: Domain, first: Array, generator: np.random.Generator) -> Ar
 def _rows(
     setting: Setting, dtype: Any, count: int, classes: int, generator: np.random.Generator
 ) -> Arrays:
-    """Rows of scores: ordinary ones, wide ones, with a leader, far from 0, and next to equal."""
+    """Draw rows: ordinary ones, wide ones, with a leader, far from 0, and next to equal."""
     shape = (count, classes)
     scale = np.ldexp(1.0, generator.integers(-12, 8, (count, 1)))
     scores = generator.normal(size=shape) * scale
@@ -119,11 +114,11 @@ def _rows(
     return {loss.inputs[0]: scores, loss.targets[0]: target.astype(dtype)}
 
 
-def _rows_of(setting: Setting, numbers: Array, block: int) -> Arrays:
-    """Rows of 1024 scores, of which the first is 0 or so: the rest has any bits but NaN."""
+def _rows_of(setting: Setting, numbers: Array, variant: int) -> Arrays:
+    """Make rows of 1024 scores and a first one that is 0 or so; without NaN and +inf."""
     loss = setting.loss
     scores = np.where(np.isnan(numbers) | np.isposinf(numbers), 0, numbers).reshape(-1, 1024).copy()
-    scores = np.concatenate([np.full_like(scores[:, :1], (0, 3.25)[block % 2]), scores], axis=1)
+    scores = np.concatenate([np.full_like(scores[:, :1], (0, 3.25)[variant % 2]), scores], axis=1)
     labels = np.where(np.arange(len(scores)) % 2, 0, scores.shape[1] - 1)
     if setting.labelled:
         return {loss.inputs[0]: scores, loss.targets[0]: labels}

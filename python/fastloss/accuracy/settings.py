@@ -22,14 +22,25 @@ class Setting:
     labelled: bool
     parameters: Mapping[str, Any]
 
+    @property
+    def target_kind(self) -> str:
+        """What the target is, where it may be two things."""
+        if not takes_labels(self.loss):
+            return ""
+        return "labels" if self.labelled else "probabilities"
+
+    def is_default(self, name: str) -> bool:
+        """Tell whether a parameter has its default."""
+        return self.parameters[name] is self.loss.parameters[name].default
+
     def __str__(self) -> str:
         """Name it: what differs from the defaults."""
         changed = [
             f"{name}={'array' if isinstance(value, np.ndarray) else value}"
             for name, value in self.parameters.items()
-            if value is not self.loss.parameters[name].default
+            if not self.is_default(name)
         ]
-        kind = ["labels" if self.labelled else "probabilities"] if takes_labels(self.loss) else []
+        kind = [self.target_kind] if self.target_kind else []
         return "-".join([self.loss.__name__, *kind, *changed])
 
 

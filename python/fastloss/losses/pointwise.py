@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 
 from fastloss.domains import FLAG, NON_NEGATIVE, POSITIVE, REAL, UNIT
-from fastloss.families import Bounds, pointwise
+from fastloss.families import Accuracy, Bounds, pointwise
 from fastloss.reference import Parts
 
+ROUNDED_ONCE = Accuracy(Bounds(1, 1, 1), otherwise=Bounds(1, 1, 1))
 
-@pointwise(ulp=Bounds(1, 1, 1), target=REAL)
+
+@pointwise(ROUNDED_ONCE, target=REAL)
 def mse(pred: Any, target: Any) -> Any:
     """Squared error, whose mean is the mean squared error.
 
@@ -46,7 +48,7 @@ def mse(pred: Any, target: Any) -> Any:
     return r**2, 2 * r, np.full_like(r, 2)
 
 
-@pointwise(ulp=Bounds(1, 1, 1), hess="zero", target=REAL)
+@pointwise(ROUNDED_ONCE, hess="zero", target=REAL)
 def mae(pred: Any, target: Any) -> Any:
     """Absolute error, whose mean is the mean absolute error.
 
@@ -81,7 +83,7 @@ def mae(pred: Any, target: Any) -> Any:
     return np.abs(r), np.sign(r), np.zeros_like(r)
 
 
-@pointwise(ulp=Bounds(1, 1, 1), target=REAL, delta=POSITIVE)
+@pointwise(ROUNDED_ONCE, target=REAL, delta=POSITIVE)
 def huber(pred: Any, target: Any, *, delta: Any = 1.0) -> Any:
     """Huber loss: quadratic within `delta` of the target, linear beyond.
 
@@ -124,7 +126,7 @@ def huber(pred: Any, target: Any, *, delta: Any = 1.0) -> Any:
     return value, np.minimum(np.maximum(r, -delta), delta), quadratic.astype(r.dtype)
 
 
-@pointwise(ulp=Bounds(2, 3, 8), target=UNIT, pos_weight=NON_NEGATIVE, label_smoothing=UNIT)
+@pointwise(Accuracy(Bounds(2, 3, 6)), target=UNIT, pos_weight=NON_NEGATIVE, label_smoothing=UNIT)
 def binary_cross_entropy_with_logits(
     logits: Any, target: Any, *, pos_weight: Any = 1.0, label_smoothing: Any = 0.0
 ) -> Any:
@@ -181,7 +183,7 @@ def binary_cross_entropy_with_logits(
     return value, Parts(up, -down), (positive + negative) * tail * rest
 
 
-@pointwise(ulp=Bounds(8, 8, 8), target=REAL, full=FLAG, eps=POSITIVE)
+@pointwise(Accuracy(Bounds(4, 4, 6)), target=REAL, full=FLAG, eps=POSITIVE)
 def gaussian_nll(pred: Any, target: Any, var: Any, *, full: Any = False, eps: Any = 1e-6) -> Any:
     """Negative log-likelihood of a Gaussian whose mean and variance are both predicted.
 
@@ -224,14 +226,14 @@ def gaussian_nll(pred: Any, target: Any, var: Any, *, full: Any = False, eps: An
     r = pred - target
     v = np.where(var < eps, eps, var)
     u = r / v
-    pi = 4 * np.arctan(np.ones_like(v))
+    pi = 0 * eps + np.pi + np.sin(np.pi)  # the sine is what np.pi lacks
     value = Parts(np.log(v) / 2, u * r / 2, full * np.log(2 * pi) / 2)
     var_grad = Parts(np.where(var <= eps, 0, 1 / (2 * v)), -np.where(var <= eps, 0, u * u / 2))
     var_hess = Parts(np.where(var < eps, 0, u * u / v), -np.where(var < eps, 0, 1 / v / (2 * v)))
     return value, (u, var_grad), (1 / v, var_hess)
 
 
-@pointwise(ulp=Bounds(1, 1, 1), target=REAL, beta=NON_NEGATIVE)
+@pointwise(ROUNDED_ONCE, target=REAL, beta=NON_NEGATIVE)
 def smooth_l1(pred: Any, target: Any, *, beta: Any = 1.0) -> Any:
     """Smooth L1 loss: quadratic within `beta` of the target, with slope 1 beyond.
 

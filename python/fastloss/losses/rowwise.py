@@ -15,12 +15,12 @@ from fastloss.domains import (
     POSITIVE_OR_NONE,
     UNIT,
 )
-from fastloss.families import Bounds, rowwise
+from fastloss.families import Accuracy, Bounds, rowwise
 from fastloss.reference import Parts
 
 
 @rowwise(
-    ulp=Bounds(2, 4, 8, outside=frozenset({"softcap"})),
+    Accuracy(Bounds(2, 4, 8), soft=Bounds(3, 3, 8), uncovered=frozenset({"softcap"})),
     target=LABELS_OR_PROBABILITIES,
     label_smoothing=UNIT,
     z_loss=NON_NEGATIVE,
@@ -94,13 +94,13 @@ def cross_entropy(
     e = np.exp(below)
     first_peak = np.arange(x.shape[-1]) == z.argmax(-1)[..., None]
     others = np.where(first_peak, 0, e).sum(-1, keepdims=True)
-    undefined = np.isneginf(peak) | (np.isposinf(z).sum(-1, keepdims=True) > 1)
+    undefined = (peak == -np.inf) | ((z == np.inf).sum(-1, keepdims=True) > 1)
     others = np.where(undefined, np.nan, others)
     excess = np.log1p(others)  # log-sum-exp = peak + excess
     p = e / (1 + others)
 
     def product(a: Any, b: Any) -> Any:  # 0·inf is 0
-        return np.where((a == 0) & ~np.isnan(b), 0, a * b)
+        return np.where((a == 0) & (b == b), 0, a * b)
 
     likelihood = product(c, excess - below).sum(-1)
     squares = (peak**2, 2 * product(excess, peak), excess**2)

@@ -22,7 +22,7 @@ from mpmath import mp, mpf
 
 HEADER = Path(__file__).resolve().parent.parent / "cpp" / "math.hpp"
 
-mp.dps = 80  # the systems of equations are ill-conditioned
+mp.dps = 80  # divided differences of many points lose most of them
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,33 @@ def evaluate(coefficients: Sequence[mpf], x: mpf) -> mpf:
     return mpmath.polyval(list(reversed(coefficients)), x)
 
 
+def divided_differences(points: Sequence[mpf], values: Sequence[mpf]) -> list[mpf]:
+    """Return the coefficients of 1, (x - points[0]), (x - points[0]) (x - points[1]), ..."""
+    differences = list(values)
+    for order in range(1, len(points)):
+        for j in range(len(points) - 1, order - 1, -1):
+            width = points[j] - points[j - order]
+            differences[j] = (differences[j] - differences[j - 1]) / width
+    return differences
+
+
+def levelled(
+    points: Sequence[mpf], values: Sequence[mpf], weights: Sequence[mpf]
+) -> tuple[list[mpf], mpf]:
+    """Return P with weight * (value - P(point)) = level, -level, level, ..., and the level."""
+    ideal = divided_differences(points, values)
+    missed = divided_differences(points, [(-1) ** j / weight for j, weight in enumerate(weights)])
+    level = ideal[-1] / missed[-1]
+    coefficients: list[mpf] = []
+    for x, a, b in reversed(list(zip(points, ideal, missed, strict=True))[:-1]):
+        shifted = [mpf(0), *coefficients]
+        coefficients = [
+            high - x * low for high, low in zip(shifted, [*coefficients, mpf(0)], strict=True)
+        ]
+        coefficients[0] += a - level * b
+    return coefficients, level
+
+
 def remez(
     points: Sequence[mpf], values: Sequence[mpf], weights: Sequence[mpf], degree: int
 ) -> list[mpf]:
@@ -101,18 +128,13 @@ def remez(
     reference = [
         round(float(last * (1 - mp.cos(mp.pi * i / (count - 1))) / 2)) for i in range(count)
     ]
+    powers = [[x**power for power in range(degree + 1)] for x in points]
     while True:
-        system, right = mp.matrix(count, count), mp.matrix(count, 1)
-        for row, j in enumerate(reference):
-            for power in range(degree + 1):
-                system[row, power] = weights[j] * points[j] ** power
-            system[row, degree + 1] = (-1) ** row
-            right[row] = weights[j] * values[j]
-        solution: list[mpf] = list(mp.lu_solve(system, right))
-        coefficients, level = solution[:-1], solution[-1]
+        chosen = ([sequence[j] for j in reference] for sequence in (points, values, weights))
+        coefficients, level = levelled(*chosen)
         errors = [
-            weight * (value - evaluate(coefficients, x))
-            for x, value, weight in zip(points, values, weights, strict=True)
+            weight * (value - mp.fdot(coefficients, row))
+            for row, value, weight in zip(powers, values, weights, strict=True)
         ]
         worst = max(range(last + 1), key=lambda j: abs(errors[j]))
         if abs(errors[worst]) <= abs(level) * mpf("1.01"):

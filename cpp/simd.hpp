@@ -377,14 +377,18 @@ INLINE Vec<double> min(Vec<double> a, Vec<double> b) { return _mm_min_pd(a.raw, 
 #endif
 
 /// Whether the condition holds in any lane.
+INLINE bool any(bool condition) { return condition; }
 template <class E>
 INLINE bool any(Mask<E> condition) {
-  using Word = unsigned long long;
-  Word words[sizeof condition.raw / sizeof(Word)];
-  __builtin_memcpy(words, &condition.raw, sizeof words);
-  Word all = 0;
-  for (const Word word : words) all |= word;
-  return all != 0;
+#if defined(__AVX512F__)
+  return _mm512_movepi32_mask(__builtin_bit_cast(__m512i, condition.raw)) != 0;
+#elif defined(__AVX2__)
+  return _mm256_movemask_epi8(__builtin_bit_cast(__m256i, condition.raw)) != 0;
+#elif defined(__x86_64__)
+  return _mm_movemask_epi8(__builtin_bit_cast(__m128i, condition.raw)) != 0;
+#else
+  return vmaxvq_u32(__builtin_bit_cast(uint32x4_t, condition.raw)) != 0;
+#endif
 }
 
 template <int... numbers>

@@ -271,15 +271,20 @@ INLINE Exponent<T> exponent(T y) {
   return {from_bits<T>(n + to_bits(T(C::rounder))) - T(C::rounder), n << F::fraction_bits};
 }
 
-/// n log 2 + log(1 + f).
+/// n log 2 + log(1 + f), whose low part may be as large as 0.1.
 template <class T>
-INLINE T log_of_parts(T n, T f) {
+INLINE ExactSum<T> log_sum_of_parts(T n, T f) {
   using C = Constants<ElementOf<T>>;
   const T whole = n * T(C::log_2_high);
   const T sum = whole + f;
   const T s = f / (T(2) + f);  // as in log1p_unit
   const T rest = fma(s * s, log_polynomial(s * s), -f);
-  return sum + fma(s, rest, fma(n, T(C::log_2_low), f - (sum - whole)));
+  return {sum, fma(s, rest, fma(n, T(C::log_2_low), f - (sum - whole)))};
+}
+template <class T>
+INLINE T log_of_parts(T n, T f) {
+  const auto [high, low] = log_sum_of_parts(n, f);
+  return high + low;
 }
 
 /// log y: the result where y is positive and finite.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Derive the polynomials of cpp/math.hpp; with --check, compare them with what stands there.
+"""Derive the polynomials of the headers in cpp/; with --check, compare them with what is there.
 
 Each is the minimax polynomial of its interval, by Remez exchange. Its coefficients are rounded to
 the type one by one from the lowest up, with the rest fitted again after each rounding: the later
@@ -20,7 +20,7 @@ from pathlib import Path
 import mpmath
 from mpmath import mp, mpf
 
-HEADER = Path(__file__).resolve().parent.parent / "cpp" / "math.hpp"
+CPP = Path(__file__).resolve().parent.parent / "cpp"
 
 mp.dps = 80  # divided differences of many points lose most of them
 
@@ -55,6 +55,44 @@ def log_weight(square: mpf) -> mpf:
     return s**3 / (2 * mp.atanh(s))
 
 
+def lgamma_ratio(t: mpf) -> mpf:
+    """log(Gamma(y)) / ((y - 1) (y - 2)) for y = t + 1.75."""
+    y = t + mpf("1.75")
+    return mp.loggamma(y) / ((y - 1) * (y - 2))
+
+
+def lgamma_stirling_rest(square: mpf) -> mpf:
+    """(log(Gamma(u + 1 / 2)) - u (log(u) - 1) - log(2 pi) / 2) u for u = 1 / sqrt(square)."""
+    u = 1 / mp.sqrt(square)
+    return (mp.loggamma(u + mpf("0.5")) - u * (mp.log(u) - 1) - mp.log(2 * mp.pi) / 2) * u
+
+
+def lgamma_stirling_weight(square: mpf) -> mpf:
+    """1 / (u log(Gamma(u + 1 / 2)))."""
+    u = 1 / mp.sqrt(square)
+    return 1 / (u * mp.loggamma(u + mpf("0.5")))
+
+
+DIGAMMA_ZERO = mp.findroot(mp.digamma, mpf("1.4616321449683623"))
+
+
+def digamma_ratio(t: mpf) -> mpf:
+    """digamma(y) / (y - zero) for y = t + 1.75."""
+    y = t + mpf("1.75")
+    return mp.digamma(y) / (y - DIGAMMA_ZERO)
+
+
+def digamma_stirling_rest(square: mpf) -> mpf:
+    """(digamma(u + 1 / 2) - log(u)) u^2 for u = 1 / sqrt(square)."""
+    u = 1 / mp.sqrt(square)
+    return (mp.digamma(u + mpf("0.5")) - mp.log(u)) / square
+
+
+def digamma_stirling_weight(square: mpf) -> mpf:
+    """1 / (u^2 digamma(u + 1 / 2))."""
+    return square / mp.digamma(1 / mp.sqrt(square) + mpf("0.5"))
+
+
 def largest_square(ratio: str) -> mpf:
     """Return s^2, and a little more, for (1 + s) / (1 - s) = ratio."""
     return ((mpf(ratio) - 1) / (mpf(ratio) + 1)) ** 2 * mpf("1.0001")
@@ -67,8 +105,18 @@ EXP = (-HALF_LOG_2, HALF_LOG_2, exp_rest, lambda x: x**2 / mp.exp(x))
 EXPM1 = (-HALF_LOG_2, HALF_LOG_2, exp_rest, lambda x: x**2 / mp.expm1(x))
 LOG = (mpf(0), largest_square("1.5"), log_rest, log_weight)
 LOG1P_UNIT = (mpf(0), largest_square("2"), log_rest, log_weight)
+NEAR_ZEROS = (mpf("-0.75"), mpf("0.75"))
+LGAMMA_ZEROS = (
+    *NEAR_ZEROS,
+    lambda t: lgamma_ratio(t) - mpf("0.5"),
+    lambda t: 1 / lgamma_ratio(t),
+)
+DIGAMMA_ZEROS = (*NEAR_ZEROS, lambda t: digamma_ratio(t) - 1, lambda t: 1 / digamma_ratio(t))
+STIRLING = (mpf(0), mpf("0.2501"))
+LGAMMA_STIRLING = (*STIRLING, lgamma_stirling_rest, lgamma_stirling_weight)
+DIGAMMA_STIRLING = (*STIRLING, digamma_stirling_rest, digamma_stirling_weight)
 
-POLYNOMIALS = (
+MATH = (
     Polynomial("exp_polynomial", "float", 4, *EXP),
     Polynomial("exp_polynomial", "double", 9, *EXP),
     Polynomial("expm1_polynomial", "float", 5, *EXPM1),
@@ -78,6 +126,17 @@ POLYNOMIALS = (
     Polynomial("log1p_unit_polynomial", "float", 3, *LOG1P_UNIT),
     Polynomial("log1p_unit_polynomial", "double", 9, *LOG1P_UNIT),
 )
+GAMMA = (
+    Polynomial("lgamma_zeros_polynomial", "float", 11, *LGAMMA_ZEROS),
+    Polynomial("lgamma_zeros_polynomial", "double", 24, *LGAMMA_ZEROS),
+    Polynomial("lgamma_stirling_polynomial", "float", 3, *LGAMMA_STIRLING),
+    Polynomial("lgamma_stirling_polynomial", "double", 13, *LGAMMA_STIRLING),
+    Polynomial("digamma_zero_polynomial", "float", 12, *DIGAMMA_ZEROS),
+    Polynomial("digamma_zero_polynomial", "double", 25, *DIGAMMA_ZEROS),
+    Polynomial("digamma_stirling_polynomial", "float", 4, *DIGAMMA_STIRLING),
+    Polynomial("digamma_stirling_polynomial", "double", 14, *DIGAMMA_STIRLING),
+)
+HEADERS = {"math.hpp": MATH, "gamma.hpp": GAMMA}
 
 
 def chebyshev_points(polynomial: Polynomial, count: int) -> list[mpf]:
@@ -187,9 +246,9 @@ def max_error(polynomial: Polynomial, coefficients: Sequence[mpf]) -> mpf:
     )
 
 
-def blocks() -> Iterator[tuple[Polynomial, str]]:
-    """Yield each polynomial with its lines in the header."""
-    for polynomial in POLYNOMIALS:
+def blocks(polynomials: Sequence[Polynomial]) -> Iterator[tuple[Polynomial, str]]:
+    """Yield each polynomial with its lines in its header."""
+    for polynomial in polynomials:
         coefficients = fit(polynomial)
         error = float(mp.log(max_error(polynomial, coefficients), 2))
         arguments = ", ".join(literal(c, polynomial.element) for c in coefficients)
@@ -201,20 +260,22 @@ def blocks() -> Iterator[tuple[Polynomial, str]]:
 
 
 def main() -> int:
-    """Print the polynomials, or compare them with the header."""
+    """Print the polynomials, or compare them with the headers."""
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
-    parser.add_argument("--check", action="store_true", help="exit with 1 where the header differs")
+    parser.add_argument("--check", action="store_true", help="exit with 1 where a header differs")
     check = parser.parse_args().check
-    header = HEADER.read_text(encoding="utf-8")
-    differences = header.count("return polynomial(") != len(POLYNOMIALS)
-    for polynomial, block in blocks():
-        title = f"{polynomial.name}, {polynomial.element}"
-        if not check:
-            low, high = (mp.nstr(bound, 5) for bound in (polynomial.low, polynomial.high))
-            print(f"{title}, {low} <= x <= {high}:\n{block}\n")
-        elif block not in header:
-            print(f"{title}: {HEADER.name} has something else than\n{block}\n")
-            differences = True
+    differences = False
+    for header, polynomials in HEADERS.items():
+        text = (CPP / header).read_text(encoding="utf-8")
+        differences |= text.count("return polynomial(") != len(polynomials)
+        for polynomial, block in blocks(polynomials):
+            title = f"{polynomial.name}, {polynomial.element}"
+            if not check:
+                low, high = (mp.nstr(bound, 5) for bound in (polynomial.low, polynomial.high))
+                print(f"{title}, {low} <= x <= {high}:\n{block}\n")
+            elif block not in text:
+                print(f"{title}: {header} has something else than\n{block}\n")
+                differences = True
     return 1 if check and differences else 0
 
 

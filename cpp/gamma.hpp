@@ -153,7 +153,7 @@ INLINE T lgamma(T x) {
     const T p = lgamma_zeros_polynomial(y_less_one - T(0.75));
     const T y_result = fma(factors, T(0.5), fma(factors, p, T(0.5) * factors_low));
     const T near =
-        (y_result - select(below_one, log_low, T(0))) - select(below_one, log_high, T(0));
+        (y_result - select(below_one, log_rest, T(0))) - select(below_one, log_sum, T(0));
     result = select(near_zeros, near, result);
   }
   return select(x > T(0), result, select(x == T(0), T(C::infinity), T(C::nan)));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The elementary functions over arrays, at one CPU level. No loss is made of these kernels: what
 // the comments in math.hpp promise is measured on them, in the library as it is shipped.
+#include "error_function.hpp"
 #include "gamma.hpp"
 #include "kernels.hpp"
 #include "math.hpp"
@@ -37,6 +38,8 @@ constexpr ElementaryFunction entry(const char* name, Function) {
 
 constexpr ElementaryFunction functions[] = {
     entry("digamma", [](auto x) { return digamma(x); }),
+    entry("erf", [](auto x) { return erf(x); }),
+    entry("erfc", [](auto x) { return erfc(x); }),
     entry("exp", [](auto x) { return exp(x); }),
     entry("exp_nonpositive", [](auto x) { return exp_nonpositive(x); }),
     entry("expm1", [](auto x) { return expm1(x); }),
@@ -44,6 +47,9 @@ constexpr ElementaryFunction functions[] = {
     entry("log", [](auto x) { return log(x); }),
     entry("log1p", [](auto x) { return log1p(x); }),
     entry("log1p_unit", [](auto x) { return log1p_unit(x); }),
+    entry("pow", [](auto x, auto y) { return pow(x, y); }),
+    entry("sigmoid", [](auto x) { return sigmoid(x); }),
+    entry("softplus", [](auto x) { return softplus(x); }),
     entry("tanh", [](auto x) { return tanh(x); }),
 };
 

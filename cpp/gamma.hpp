@@ -111,7 +111,7 @@ INLINE T digamma_stirling_polynomial(T x) {
 // way.
 constexpr float stirling_begin = 2.5f;
 
-/// log Γ(x) for x >= 0: +inf at 0 and at +inf, NaN below. ULP: 9, 9; 9.
+/// log Γ(x) for x >= 0: +inf at 0 and at +inf, NaN below. ULP: 1.71, 1.62; 1.88.
 template <class T>
 INLINE T lgamma(T x) {
   using C = Constants<ElementOf<T>>;
@@ -125,20 +125,16 @@ INLINE T lgamma(T x) {
   const auto [n, shifted] = exponent(lifted);
   const T f = from_bits<T>(to_bits(lifted) - shifted) - T(1);
   const auto [log_sum, log_rest] = log_sum_of_parts(n - select(below_one, T(lift), T(0)), f);
-  const T log_high = log_sum + log_rest;
-  const T log_low = log_rest - (log_high - log_sum);
+  const auto [log_high, log_low] = ordered_sum(log_sum, log_rest);
 
   // u (log u − 1) + log(2π) / 2 + P(1/u²) / u
   const T r = T(1) / u;
   const T less_one = log_high - T(1);
   const T less_one_low = (log_high - less_one) - T(1) + log_low;
-  const T product = u * less_one;
-  const T product_low = fma(u, less_one, -product);
+  const auto [product, product_low] = exact_product(u, less_one);
   const T u_low = (x - u) - T(0.5);
-  const T larger = max(product, T(G::half_log_2_pi));
-  const T smaller = min(product, T(G::half_log_2_pi));
-  const T sum = larger + smaller;
-  const T sum_low = smaller - (sum - larger);
+  const auto [sum, sum_low] =
+      ordered_sum(max(product, T(G::half_log_2_pi)), min(product, T(G::half_log_2_pi)));
   const T rest = fma(r, lgamma_stirling_polynomial(r * r), T(G::half_log_2_pi_low));
   const T low = fma(u, less_one_low, fma(u_low, log_high, product_low + sum_low)) + rest;
   T result = select(product < T(C::infinity), sum + low, T(C::infinity));
@@ -147,9 +143,7 @@ INLINE T lgamma(T x) {
   if (any(near_zeros)) {
     // log Γ(y) − log(y / x) for y = x or x + 1
     const T y_less_one = select(below_one, x, x - T(1));
-    const T y_less_two = y_less_one - T(1);
-    const T factors = y_less_one * y_less_two;
-    const T factors_low = fma(y_less_one, y_less_two, -factors);
+    const auto [factors, factors_low] = exact_product(y_less_one, y_less_one - T(1));
     const T p = lgamma_zeros_polynomial(y_less_one - T(0.75));
     const T y_result = fma(factors, T(0.5), fma(factors, p, T(0.5) * factors_low));
     const T near =
@@ -184,8 +178,8 @@ INLINE T digamma(T x) {
     const T p = digamma_zero_polynomial(y_less_one - T(0.75));
     const T from_zero = y_less_one - T(G::digamma_zero);
     const T zero_low = T(G::digamma_zero_low);
-    const T y_result = from_zero + fma(p, from_zero - zero_low, -zero_low);
-    const T r_low = r * fma(-r, x, T(1));
+    const T y_result = from_zero + fma(p, from_zero, fma(p, -zero_low, -zero_low));
+    const T r_low = r * remainder(T(1), r, x);
     const T near = (y_result - select(below_one, r_low, T(0))) - select(below_one, r, T(0));
     // 1/x may be infinite, and r_low is then NaN.
     result = select(near_zero, select(x < T(C::smallest_normal), -r, near), result);

@@ -178,6 +178,12 @@ INLINE T select(bool condition, T a, T b) {
 
 // ---- what the language has no operator for -----------------------------------------------------
 
+#if defined(__FMA__) || defined(__aarch64__)
+constexpr bool has_fma = true;
+#else
+constexpr bool has_fma = false;
+#endif
+
 /// a * b + c, rounded once. The x86-64 baseline has no such instruction and rounds twice.
 INLINE float fma(float a, float b, float c) {
 #if defined(__FMA__) || defined(__aarch64__)
@@ -293,6 +299,29 @@ INLINE Widened widen(Vec<float> v) {
 #else
   return {vcvt_f64_f32(vget_low_f32(v.raw)), vcvt_high_f64_f32(v.raw)};
 #endif
+}
+
+/// The inverse: rounded, to infinity where a number is too large.
+INLINE Vec<float> narrow(Widened v) {
+#if defined(__AVX512F__)
+  const __m512 low = _mm512_castps256_ps512(_mm512_maskz_cvtpd_ps(0xff, v.low.raw));
+  return _mm512_maskz_insertf32x8(0xffff, low, _mm512_maskz_cvtpd_ps(0xff, v.high.raw), 1);
+#elif defined(__AVX2__)
+  return _mm256_set_m128(_mm256_cvtpd_ps(v.high.raw), _mm256_cvtpd_ps(v.low.raw));
+#elif defined(__x86_64__)
+  return _mm_movelh_ps(_mm_cvtpd_ps(v.low.raw), _mm_cvtpd_ps(v.high.raw));
+#else
+  return vcvt_high_f32_f64(vcvt_f32_f64(v.low.raw), v.high.raw);
+#endif
+}
+
+/// f(x, y) in double precision, rounded.
+INLINE Vec<float> through_double(auto f, Vec<float> x, Vec<float> y) {
+  const Widened wide_x = widen(x), wide_y = widen(y);
+  return narrow({f(wide_x.low, wide_y.low), f(wide_x.high, wide_y.high)});
+}
+INLINE float through_double(auto f, float x, float y) {
+  return static_cast<float>(f(static_cast<double>(x), static_cast<double>(y)));
 }
 
 /// x·2ⁿ for an integral n, rounded once; where the CPU has an instruction for it.

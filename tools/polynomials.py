@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Derive the polynomials of the headers in cpp/; with --check, compare them with what is there.
+"""Derive the polynomials of the kernels' headers; with --check, compare them with these.
 
 Each is the minimax polynomial of its interval, by Remez exchange. Its coefficients are rounded to
 the type one by one from the lowest up, with the rest fitted again after each rounding: the later
@@ -13,7 +13,7 @@ import struct
 import sys
 import textwrap
 from bisect import bisect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,13 @@ from mpmath import mp, mpf
 
 CPP = Path(__file__).resolve().parent.parent / "cpp"
 
-mp.dps = 80  # divided differences of many points lose most of them
+MARK = "// tools/polynomials.py:"
+
+mp.dps = 80  # divided differences of close points lose most of them
+
+
+# The interval, the function and the weight of a polynomial.
+Function = tuple[mpf, mpf, Callable[[mpf], mpf], Callable[[mpf], mpf]]
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,7 @@ class Polynomial:
     high: mpf
     function: Callable[[mpf], mpf]
     weight: Callable[[mpf], mpf]  # relative to the whole function, which the error shall be too
+    constant_last: bool = False  # how it is evaluated
 
 
 def exp_rest(x: mpf) -> mpf:
@@ -53,6 +60,39 @@ def log_weight(square: mpf) -> mpf:
     """s^3 / log((1 + s) / (1 - s))."""
     s = mp.sqrt(square)
     return s**3 / (2 * mp.atanh(s))
+
+
+def log_sum_rest(square: mpf) -> mpf:
+    """(log((1 + s) / (1 - s)) - 2 s - 2 s^3 / 3) / s^5 for s = sqrt(square)."""
+    return (log_rest(square) - mpf(2) / 3) / square
+
+
+def log_sum_weight(square: mpf) -> mpf:
+    """s^5 / log((1 + s) / (1 - s))."""
+    return square * log_weight(square)
+
+
+def erf_rest(square: mpf) -> mpf:
+    """(erf(x) / x - 2 / sqrt(pi)) / x^2 for x = sqrt(square)."""
+    x = mp.sqrt(square)
+    return (mp.erf(x) / x - 2 / mp.sqrt(mp.pi)) / square
+
+
+def erf_weight(square: mpf) -> mpf:
+    """x^3 / erf(x)."""
+    x = mp.sqrt(square)
+    return x**3 / mp.erf(x)
+
+
+def scaled_erfc(t: mpf) -> mpf:
+    """(x + 4) exp(x^2) erfc(x) for t = (x - 4) / (x + 4)."""
+    x = 4 * (1 + t) / (1 - t)
+    return (x + 4) * mp.exp(x**2) * mp.erfc(x)
+
+
+def erfc_rest(t: mpf) -> mpf:
+    """(scaled_erfc(t) - scaled_erfc(0)) / t."""
+    return (scaled_erfc(t) - scaled_erfc(mpf(0))) / t
 
 
 def lgamma_ratio(t: mpf) -> mpf:
@@ -105,6 +145,26 @@ EXP = (-HALF_LOG_2, HALF_LOG_2, exp_rest, lambda x: x**2 / mp.exp(x))
 EXPM1 = (-HALF_LOG_2, HALF_LOG_2, exp_rest, lambda x: x**2 / mp.expm1(x))
 LOG = (mpf(0), largest_square("1.5"), log_rest, log_weight)
 LOG1P_UNIT = (mpf(0), largest_square("2"), log_rest, log_weight)
+LOG_SUM = (mpf(0), largest_square("1.5"), log_sum_rest, log_sum_weight)
+ERF = (mpf(0), mpf(1), erf_rest, erf_weight)
+
+
+def log_erfc(last: int) -> Function:
+    """For 1 - exp(x P(x)) up to where that becomes 1."""
+    return (
+        mpf(1),
+        mpf(last),
+        lambda x: mp.log(mp.erfc(x)) / x,
+        lambda x: x * mp.erfc(x) / mp.erf(x),
+    )
+
+
+def erfc(last: str) -> Function:
+    """For (P(0) + t P(t)) exp(-x^2) / (x + 4) up to where it becomes 0."""
+    x = mpf(last)
+    return mpf(-1), (x - 4) / (x + 4), erfc_rest, lambda t: t / scaled_erfc(t)
+
+
 NEAR_ZEROS = (mpf("-0.75"), mpf("0.75"))
 LGAMMA_ZEROS = (
     *NEAR_ZEROS,
@@ -125,6 +185,17 @@ MATH = (
     Polynomial("log_polynomial", "double", 7, *LOG),
     Polynomial("log1p_unit_polynomial", "float", 3, *LOG1P_UNIT),
     Polynomial("log1p_unit_polynomial", "double", 9, *LOG1P_UNIT),
+    Polynomial("log_sum_polynomial", "double", 7, *LOG_SUM),
+    Polynomial("pow_log_polynomial", "double", 4, *LOG),
+    Polynomial("pow_exp_polynomial", "double", 5, *EXP),
+)
+ERROR_FUNCTION = (
+    Polynomial("erf_polynomial", "float", 5, *ERF, constant_last=True),
+    Polynomial("erf_polynomial", "double", 11, *ERF, constant_last=True),
+    Polynomial("log_erfc_polynomial", "float", 5, *log_erfc(4)),
+    Polynomial("log_erfc_polynomial", "double", 17, *log_erfc(6)),
+    Polynomial("erfc_polynomial", "float", 9, *erfc("10.1")),
+    Polynomial("erfc_polynomial", "double", 22, *erfc("27.3")),
 )
 GAMMA = (
     Polynomial("lgamma_zeros_polynomial", "float", 11, *LGAMMA_ZEROS),
@@ -136,7 +207,7 @@ GAMMA = (
     Polynomial("digamma_stirling_polynomial", "float", 4, *DIGAMMA_STIRLING),
     Polynomial("digamma_stirling_polynomial", "double", 14, *DIGAMMA_STIRLING),
 )
-HEADERS = {"math.hpp": MATH, "gamma.hpp": GAMMA}
+HEADERS = {"math.hpp": MATH, "error_function.hpp": ERROR_FUNCTION, "gamma.hpp": GAMMA}
 
 
 def chebyshev_points(polynomial: Polynomial, count: int) -> list[mpf]:
@@ -246,37 +317,46 @@ def max_error(polynomial: Polynomial, coefficients: Sequence[mpf]) -> mpf:
     )
 
 
-def blocks(polynomials: Sequence[Polynomial]) -> Iterator[tuple[Polynomial, str]]:
-    """Yield each polynomial with its lines in its header."""
-    for polynomial in polynomials:
-        coefficients = fit(polynomial)
-        error = float(mp.log(max_error(polynomial, coefficients), 2))
-        arguments = ", ".join(literal(c, polynomial.element) for c in coefficients)
-        opening = "    return polynomial(x, "
-        call = textwrap.fill(
-            f"{arguments});", 100, initial_indent=opening, subsequent_indent=" " * 22
-        )
-        yield polynomial, f"    // tools/polynomials.py: within 2^{error:.1f} of the result\n{call}"
+def block(polynomial: Polynomial) -> str:
+    """Return what stands in the header, but for the breaking of lines."""
+    coefficients = fit(polynomial)
+    error = float(mp.log(max_error(polynomial, coefficients), 2))
+    arguments = ", ".join(literal(c, polynomial.element) for c in coefficients)
+    return (
+        f"{MARK} within 2^{error:.1f} of the result\n"
+        f"return polynomial{'_constant_last' * polynomial.constant_last}(x, {arguments});"
+    )
+
+
+def without_spaces(text: str) -> str:
+    """Return text as it is whatever the breaking of lines."""
+    return "".join(text.split())
 
 
 def main() -> int:
     """Print the polynomials, or compare them with the headers."""
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument("--check", action="store_true", help="exit with 1 where a header differs")
-    check = parser.parse_args().check
-    differences = False
+    parser.add_argument("--only", default="", metavar="TEXT", help="those with this in their name")
+    arguments = parser.parse_args()
+    differences = 0
     for header, polynomials in HEADERS.items():
-        text = (CPP / header).read_text(encoding="utf-8")
-        differences |= text.count("return polynomial(") != len(polynomials)
-        for polynomial, block in blocks(polynomials):
-            title = f"{polynomial.name}, {polynomial.element}"
-            if not check:
+        text = without_spaces((CPP / header).read_text(encoding="utf-8"))
+        if text.count(without_spaces(MARK)) != len(polynomials):
+            print(f"{header} has polynomials that are not derived here, or fewer")
+            differences += 1
+        for polynomial in polynomials:
+            if arguments.only not in polynomial.name:
+                continue
+            derived = block(polynomial)
+            title = f"{header}, {polynomial.name}, {polynomial.element}"
+            if not arguments.check:
                 low, high = (mp.nstr(bound, 5) for bound in (polynomial.low, polynomial.high))
-                print(f"{title}, {low} <= x <= {high}:\n{block}\n")
-            elif block not in text:
-                print(f"{title}: {header} has something else than\n{block}\n")
-                differences = True
-    return 1 if check and differences else 0
+                print(f"{title}, {low} <= x <= {high}:\n{textwrap.fill(derived, 100)}\n")
+            elif without_spaces(derived) not in text:
+                print(f"{title}: the header has something else than\n{derived}\n")
+                differences += 1
+    return 1 if differences else 0
 
 
 if __name__ == "__main__":

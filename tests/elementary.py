@@ -242,11 +242,11 @@ class Worst:
     ulp: float = 0.0
     at: tuple[str, ...] = ()
 
-    def update(self, name: str, points: Points, truth: Truth) -> None:
+    def update(self, name: str, points: Points, truth: Truth, suspect: Suspect) -> None:
         """Look for larger errors, given the truth for all of the points."""
         fl.set_isa(self.level)
         got = result(name, points)
-        suspects = np.flatnonzero(larger_errors(got, truth, self.ulp))
+        suspects = np.flatnonzero(suspect(got, self.ulp))
         if suspects.size == 0:
             return
         some = ulp_errors(got[suspects], tuple(part[suspects] for part in truth))
@@ -258,13 +258,25 @@ class Worst:
                 self.ulp, self.at = error, tuple(float(x[0]).hex() for x in point)
 
 
-def larger_errors(got: Array, truth: Truth, ulp: float) -> Array:
-    """Exclude in little time most of the points whose error is not larger."""
-    info = np.finfo(got.dtype)
-    high, low = truth
-    with np.errstate(all="ignore"):
-        spacing = np.maximum(np.abs(high) * (float(info.eps) / 2), float(info.smallest_subnormal))
-        return ~(np.abs((got - high) - low / LIFT) <= ulp * spacing)
+class Suspect:
+    """Excludes, in little time, the points whose error is not larger than a number of ULP."""
+
+    def __init__(self, dtype: Any, truth: Truth) -> None:
+        info = np.finfo(dtype)
+        # Infinity counts as the number after the largest.
+        self.beyond = 2.0**info.maxexp if info.bits < 64 else np.inf
+        self.high = np.clip(truth[0], -self.beyond, self.beyond)
+        self.low = truth[1] / LIFT
+        exponent_bits = np.maximum(np.abs(truth[0]).view(np.int64) - 1, 0) & (0x7FF << 52)
+        self.spacing = np.maximum(
+            exponent_bits.view(np.float64) * float(info.eps), float(info.smallest_subnormal)
+        )
+
+    def __call__(self, got: Array, ulp: float) -> Array:
+        got = np.clip(got.astype(np.float64), -self.beyond, self.beyond)
+        with np.errstate(invalid="ignore"):
+            error = np.abs((got - self.high) - self.low)
+        return ~((error <= ulp * self.spacing) | (got == self.high))
 
 
 # ---- what is promised, and of which sources ----------------------------------------------------

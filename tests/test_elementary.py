@@ -17,6 +17,7 @@ from elementary import (
     FUNCTIONS,
     LIFT,
     Points,
+    Suspect,
     Worst,
     as_points,
     close_look,
@@ -230,8 +231,9 @@ def test_exhaustively(name: str, dtype: Any) -> None:
         tried += len(points[0])
         if len(points[0]) > 0:
             truth = fast_truth(name, points)
+            suspect = Suspect(dtype, truth)
             for worst in worsts.values():
-                worst.update(name, points, truth)
+                worst.update(name, points, truth, suspect)
     entry |= {kind: {"ulp": worst.ulp, "at": worst.at} for kind, worst in worsts.items()}
     entry["points"] = tried
     all_entries = stored()

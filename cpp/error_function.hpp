@@ -48,18 +48,19 @@ template <class T>
 INLINE T erfc_polynomial(T x) {
   if constexpr (is_single<T>) {
     // tools/polynomials.py: within 2^-29.5 of the result
-    return polynomial(x, -0.97654873f, 0.77320874f, -0.5408534f, 0.330851f, -0.17402095f,
-                      0.07637777f, -0.026301317f, 0.0062009273f, -0.00039989076f, -0.000758347f);
+    return polynomial_constant_last(x, -0.97654873f, 0.77320874f, -0.5408534f, 0.330851f,
+                                    -0.17402095f, 0.07637777f, -0.026301317f, 0.0062009273f,
+                                    -0.00039989076f, -0.000758347f);
   } else {
     // tools/polynomials.py: within 2^-60.1 of the result
-    return polynomial(x, -0.976548729080882, 0.7732087022652372, -0.5408538313132376,
-                      0.3308515878780016, -0.17401093723985067, 0.0763815149096929,
-                      -0.026370053341624813, 0.006112055649147951, -0.00028095885443023077,
-                      -0.00045505262298112866, 0.00017681276382726675, -3.6355137217431027e-06,
-                      -1.8860733251962467e-05, 4.695634780084824e-06, 1.4239948599981393e-06,
-                      -8.490037688561909e-07, -7.561849930846268e-08, 1.2819339364439118e-07,
-                      1.559265886162278e-09, -1.878477500692902e-08, -7.856572029178743e-10,
-                      2.178556476710268e-09, 4.3353486838975995e-10);
+    return polynomial_constant_last(
+        x, -0.976548729080882, 0.7732087022652372, -0.5408538313132376, 0.3308515878780016,
+        -0.17401093723985067, 0.0763815149096929, -0.026370053341624813, 0.006112055649147951,
+        -0.00028095885443023077, -0.00045505262298112866, 0.00017681276382726675,
+        -3.6355137217431027e-06, -1.8860733251962467e-05, 4.695634780084824e-06,
+        1.4239948599981393e-06, -8.490037688561909e-07, -7.561849930846268e-08,
+        1.2819339364439118e-07, 1.559265886162278e-09, -1.878477500692902e-08,
+        -7.856572029178743e-10, 2.178556476710268e-09, 4.3353486838975995e-10);
   }
 }
 
@@ -86,20 +87,20 @@ template <class T>
 INLINE T erf(T x) {
   using C = ErrorFunctionConstants<ElementOf<T>>;
   const T size = abs(x);
-  // Up to 1: x (2/√π + x² P(x²)).
+  // Up to 1: |x| (2/√π + x² P(x²)).
   const T square = x * x;
-  const Sum2<T> rest = exact_product(square, erf_polynomial(square));
-  const Sum2<T> ratio = ordered_sum(T(C::slope), rest.high);
-  const T small = fma(x, ratio.high, x * (ratio.low + (rest.low + T(C::slope_low))));
+  const ExactSum<T> rest = exact_product(square, erf_polynomial(square));
+  const ExactSum<T> ratio = ordered_sum(T(C::slope), rest.high);
+  const T small = fma(size, ratio.high, size * (ratio.low + (rest.low + T(C::slope_low))));
   // Beyond: 1 − exp(y P(y)) for y = |x|.
   const T y = min(T(C::erf_one), size);
-  const Sum2<T> exponent = exact_product(y, log_erfc_polynomial(y));
+  const ExactSum<T> exponent = exact_product(y, log_erfc_polynomial(y));
   const NegativePower<T> power(exponent.high);
   const auto parts = exp_parts(exponent.high, power.n);
-  const Sum2<T> m = exp_sum(parts.head, parts.low + exponent.low);
-  const Sum2<T> result = ordered_sum(T(1), -power.times(m.high));
+  const ExactSum<T> m = exp_sum(parts.head, parts.low + exponent.low);
+  const ExactSum<T> result = ordered_sum(T(1), -power.times(m.high));
   const T large = result.high + (result.low - power.times(m.low));
-  return select(size < T(1), small, copysign(large, x));
+  return copysign(select(size < T(1), small, large), x);
 }
 
 /// erfc x = 1 − erf x for all x, rounded once more where the result is subnormal. ULP: 9, 9; 9.
@@ -108,23 +109,22 @@ INLINE T erfc(T x) {
   using C = ErrorFunctionConstants<ElementOf<T>>;
   // For y = |x|: exp(−y²) u P(t) with u = 1 / (y + 4) and t = (y − 4) / (y + 4) = 1 − 8u.
   const T y = min(T(C::erfc_zero), abs(x));
-  const Sum2<T> square = exact_product(y, y);
+  const ExactSum<T> square = exact_product(y, y);
   const NegativePower<T> power(-square.high);
   const auto parts = exp_parts(-square.high, power.n);
-  const Sum2<T> e = exp_sum(parts.head, parts.low - square.low);
+  const ExactSum<T> e = exp_sum(parts.head, parts.low - square.low);
   const T divisor = y + T(4);
   const T u = T(1) / divisor;
   const T t = fma(T(-8), u, T(1));
-  // t and u are those of a slightly different y.
+  // The relative error of u; to the logarithm of u P it makes `slope` times as much.
   const T u_error = fma(-u, y - (divisor - T(4)), remainder(T(1), u, divisor));
-  const Sum2<T> rest = exact_product(t, erfc_polynomial(t));
-  Sum2<T> p = exact_sum(T(C::erfc_4), rest.high);
+  const ExactSum<T> rest = exact_product(t, erfc_polynomial(t));
+  ExactSum<T> p = exact_sum(T(C::erfc_4), rest.high);
   p.low = p.low + (rest.low + T(C::erfc_4_low));
-  const T change =
-      fma(t, fma(t, fma(t, T(-0.19f), T(0.89f)), T(-1.55f)), T(1.9f));  // d log(u P) / d log u
-  Sum2<T> up = exact_product(u, p.high);
-  up.low = up.low + fma(u, p.low, up.high * u_error * change);
-  const Sum2<T> product = exact_product(e.high, up.high);
+  const T slope = fma(t, fma(t, fma(t, T(-0.19), T(0.89)), T(-1.55)), T(1.9));  // to 0.02
+  ExactSum<T> up = exact_product(u, p.high);
+  up.low = up.low + fma(u, p.low, up.high * u_error * slope);
+  const ExactSum<T> product = exact_product(e.high, up.high);
   const T result = power.times(product.high + (product.low + fma(e.high, up.low, e.low * up.high)));
   return select(x < T(0), T(2) - result, result);
 }

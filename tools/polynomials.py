@@ -194,8 +194,8 @@ ERROR_FUNCTION = (
     Polynomial("erf_polynomial", "double", 11, *ERF, constant_last=True),
     Polynomial("log_erfc_polynomial", "float", 5, *log_erfc(4)),
     Polynomial("log_erfc_polynomial", "double", 17, *log_erfc(6)),
-    Polynomial("erfc_polynomial", "float", 9, *erfc("10.1")),
-    Polynomial("erfc_polynomial", "double", 22, *erfc("27.3")),
+    Polynomial("erfc_polynomial", "float", 9, *erfc("10.1"), constant_last=True),
+    Polynomial("erfc_polynomial", "double", 22, *erfc("27.3"), constant_last=True),
 )
 GAMMA = (
     Polynomial("lgamma_zeros_polynomial", "float", 11, *LGAMMA_ZEROS),

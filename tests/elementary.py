@@ -70,8 +70,8 @@ def quad_softplus(x: Array) -> Array:
 
 def single_lgamma(x: Array) -> Array:
     result = sp.gammaln(x)
-    near_zeros = (x > 0.5) & (x < 3)  # where that is wrong in all digits; this is not
-    result[near_zeros] = sp.loggamma(x[near_zeros].astype(np.complex128)).real
+    near_zeros = (x > 0.5) & (x < 3)  # where many of its digits are wrong
+    result[near_zeros] = sp.loggamma(x[near_zeros].astype(np.complex128)).real + 0.0  # never -0
     return result
 
 

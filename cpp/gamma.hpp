@@ -153,7 +153,7 @@ INLINE T lgamma(T x) {
   return select(x > T(0), result, select(x == T(0), T(C::infinity), T(C::nan)));
 }
 
-/// digamma(x) = (log Γ)′(x) for x >= 0: −inf at 0, +inf at −0, NaN below. ULP: 1.33, 1.42; 1.62.
+/// digamma(x) = (log Γ)′(x) for x >= 0: −inf at 0, +inf at −0, NaN below. ULP: 1.33, 1.43; 1.62.
 template <class T>
 INLINE T digamma(T x) {
   using C = Constants<ElementOf<T>>;

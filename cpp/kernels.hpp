@@ -102,8 +102,7 @@ struct RowwiseLoss {
   RowwiseKernel<double> double_kernels[kCallCount];
 };
 
-// ---- sums, for the denominators of means
-// ----------------------------------------------------------
+// ---- sums, for the denominators of means --------------------------------------------------------
 
 /// Σ values·weights, or Σ values where weights is null.
 struct SumKernels {
@@ -111,8 +110,20 @@ struct SumKernels {
   Sum (*double_sum)(const double* values, const double* weights, ptrdiff_t count);
 };
 
-// ---- the entry tables: all that a kernel file exports
-// ---------------------------------------------
+// ---- elementary functions, one by one -----------------------------------------------------------
+
+/// result = f(x) or f(x, y) for each of `count` elements; result may be x or y itself.
+template <class T>
+using ElementaryKernel = void (*)(const T* x, const T* y, T* result, ptrdiff_t count);
+
+struct ElementaryFunction {
+  const char* name;
+  int arguments;  // 1 or 2
+  ElementaryKernel<float> float_kernel;
+  ElementaryKernel<double> double_kernel;
+};
+
+// ---- the entry tables: all that a kernel file exports -------------------------------------------
 
 struct PointwiseTable {
   const PointwiseLoss* losses;
@@ -122,12 +133,17 @@ struct RowwiseTable {
   const RowwiseLoss* losses;
   int count;
 };
+struct ElementaryTable {
+  const ElementaryFunction* functions;
+  int count;
+};
 
-#define FASTLOSS_DECLARE_LEVEL(level)          \
-  namespace level {                            \
-  extern const PointwiseTable pointwise_table; \
-  extern const RowwiseTable rowwise_table;     \
-  extern const SumKernels sum_kernels;         \
+#define FASTLOSS_DECLARE_LEVEL(level)            \
+  namespace level {                              \
+  extern const PointwiseTable pointwise_table;   \
+  extern const RowwiseTable rowwise_table;       \
+  extern const SumKernels sum_kernels;           \
+  extern const ElementaryTable elementary_table; \
   }
 FASTLOSS_DECLARE_LEVEL(baseline)
 FASTLOSS_DECLARE_LEVEL(avx2)

@@ -3,11 +3,12 @@
 // bits in every lane.
 //
 // An error in ULP is |result − truth| / (spacing of the numbers at the truth). The two above a
-// function are the largest found for float, over all arguments, and for double, over 10⁹ of them.
-// They hold where fma rounds once; the third is the larger one of the x86-64 baseline, which has
-// none. NaN gives NaN throughout.
+// function are the largest found for float, over all arguments, and for double, over at least 10⁷
+// and mostly 10⁸ of them: tests/elementary_accuracy.json. They hold where fma rounds once; the
+// third is the larger one of the x86-64 baseline, which has none. NaN gives NaN throughout.
 #pragma once
 
+#include "exact.hpp"
 #include "simd.hpp"
 
 namespace fastloss::FASTLOSS_LEVEL {
@@ -56,36 +57,6 @@ struct Constants<double> {
 template <class T>
 constexpr bool is_single = sizeof(ElementOf<T>) == sizeof(float);
 
-// ---- unevaluated sums -----------------------------------------------------------------------
-
-/// high + low.
-template <class T>
-struct ExactSum {
-  T high, low;
-};
-
-/// a − b, exactly. Where high is not finite, low is NaN.
-template <class T>
-INLINE ExactSum<T> exact_difference(T a, T b) {
-  const T high = a - b;
-  const T b_rounded = a - high;
-  return {high, (a - (high + b_rounded)) + (b_rounded - b)};
-}
-
-/// The same sum with its high part rounded, from one whose low part is the smaller one.
-template <class T>
-INLINE ExactSum<T> normalized(ExactSum<T> x) {
-  const T high = x.high + x.low;
-  return {high, (x.high - high) + x.low};
-}
-
-/// What a rounded result is corrected by. It may be infinite or NaN where the result overflows or
-/// is infinite itself; then it shall not matter.
-template <class T>
-INLINE T correction(T x) {
-  return max(x, T(-Constants<ElementOf<T>>::largest));
-}
-
 // ---- polynomials ----------------------------------------------------------------------------
 
 // Pairs of terms, then Horner's rule in x²: where x² is at hand, as many operations as Horner's
@@ -106,6 +77,11 @@ INLINE T polynomial_by_pairs(T x, T square, ElementOf<T> even, ElementOf<T> odd,
 template <class T, class... Coefficients>
 INLINE T polynomial(T x, Coefficients... c) {
   return polynomial_by_pairs(x, x * x, c...);
+}
+/// The same, with smaller rounding errors: c₀ is added last.
+template <class T, class... Coefficients>
+INLINE T polynomial_constant_last(T x, ElementOf<T> constant, Coefficients... c) {
+  return fma(x, polynomial(x, c...), T(constant));
 }
 
 /// (eˣ − 1 − x) / x² for |x| <= log(2) / 2.
@@ -168,6 +144,38 @@ INLINE T log1p_unit_polynomial(T x) {
   }
 }
 
+/// (log((1 + s) / (1 − s)) − 2s − 2s³/3) / s⁵ for x = s² as in log_polynomial.
+template <class T>
+INLINE T log_sum_polynomial(T x) {
+  // tools/polynomials.py: within 2^-69.0 of the result
+  return polynomial(x, 0.39999999999999725, 0.2857142857157737, 0.22222222191232183,
+                    0.18181821528023434, 0.1538440652010066, 0.13341148992610152,
+                    0.11592278694856628, 0.12571991532769103);
+}
+
+/// log_polynomial and exp_polynomial in double precision, for results in single precision.
+template <class T>
+INLINE T pow_log_polynomial(T x) {
+  // tools/polynomials.py: within 2^-42.2 of the result
+  return polynomial(x, 0.6666666671018777, 0.39999984667895605, 0.2857317999989923,
+                    0.22135260204528953, 0.2012091767539324);
+}
+template <class T>
+INLINE T pow_exp_polynomial(T x) {
+  // tools/polynomials.py: within 2^-34.2 of the result
+  return polynomial(x, 0.5000000067843596, 0.16666665875981634, 0.04166629456216106,
+                    0.008333495440946486, 0.00139446800731002, 0.0001979121345108224);
+}
+
+// ---- corrections ----------------------------------------------------------------------------
+
+/// What a rounded result is corrected by. It may be infinite or NaN where the result overflows or
+/// is infinite itself; then it shall not matter.
+template <class T>
+INLINE T correction(T x) {
+  return max(x, T(-Constants<ElementOf<T>>::largest));
+}
+
 // ---- exponentials ---------------------------------------------------------------------------
 
 /// 2ⁿ from rounder + exponent_bias + n.
@@ -197,36 +205,50 @@ INLINE ExpParts<T> exp_parts(ExactSum<T> x, T n) {
   return {head, low, head + low};
 }
 
-/// e^(x − n log 2), for x a number or an ExactSum: 1 + head, and what that loses in rounding
-/// together with the rest.
+/// e^(head + low). What 1 + head loses in rounding is added to the rest.
 template <class T>
-INLINE ExactSum<T> exp_reduced_sum(auto x, T n) {
-  const auto [head, low, r] = exp_parts(x, n);
+INLINE ExactSum<T> exp_sum(T head, T low) {
+  const T r = head + low;
   const T rest = fma(r * r, exp_polynomial(r), low);
   const T sum = T(1) + head;
-  return {sum, (head - (sum - T(1))) + rest};
+  return ordered_sum(sum, (head - (sum - T(1))) + rest);
 }
+/// e^(x − n log 2), for x a number or an ExactSum.
 template <class T>
-INLINE T exp_reduced(auto x, T n) {
-  const ExactSum<T> sum = exp_reduced_sum(x, n);
-  return sum.high + sum.low;
+INLINE ExactSum<T> exp_reduced(auto x, T n) {
+  const auto parts = exp_parts(x, n);
+  return exp_sum(parts.head, parts.low);
+}
+
+/// The integer n for which x − n log 2 is smallest.
+template <class T>
+INLINE T nearest_power(T x) {
+  using C = Constants<ElementOf<T>>;
+  return fma(x, T(C::log2_e), T(C::rounder)) - T(C::rounder);
+}
+
+/// x·2ⁿ for 0.5 <= x <= 2 and |n| <= 2·bias, rounded where the result is subnormal.
+template <class T>
+INLINE T times_power_of_two(T x, T n) {
+  if constexpr (has_ldexp<T>) {
+    return ldexp(x, n);
+  } else {
+    // 2ⁿ may be too large or too small for a number: it is a product of two.
+    using C = Constants<ElementOf<T>>;
+    constexpr int bias = Float<ElementOf<T>>::exponent_bias;
+    const auto half = to_bits(fma(n, T(0.5), T(C::rounder + bias)));
+    const auto whole = to_bits(n + T(C::rounder + 2 * bias));
+    return x * power_of_two<T>(half) * power_of_two<T>(whole - half);
+  }
 }
 
 /// eˣ for all x, rounded once more where the result is subnormal. ULP: 0.78, 0.79; 0.79.
 template <class T>
 INLINE T exp(T x) {
   using C = Constants<ElementOf<T>>;
-  constexpr int bias = Float<ElementOf<T>>::exponent_bias;
   x = max(T(C::exp_zero), min(T(C::exp_infinity), x));
-  const T n = fma(x, T(C::log2_e), T(C::rounder)) - T(C::rounder);
-  if constexpr (has_ldexp<T>) {
-    return ldexp(exp_reduced(x, n), n);
-  } else {
-    // 2ⁿ may be too large or too small for a number: it is a product of two.
-    const auto half = to_bits(fma(n, T(0.5), T(C::rounder + bias)));
-    const auto whole = to_bits(n + T(C::rounder + 2 * bias));
-    return exp_reduced(x, n) * power_of_two<T>(half) * power_of_two<T>(whole - half);
-  }
+  const T n = nearest_power(x);
+  return times_power_of_two(exp_reduced(x, n).high, n);
 }
 
 /// eˣ·2ᵏ for a number or an ExactSum x and rounder = Constants::rounder + exponent_bias + k. Where
@@ -234,7 +256,7 @@ INLINE T exp(T x) {
 template <class T>
 INLINE T exp_scaled(auto x, T x_high, T rounder) {
   const T shifted = fma(x_high, T(Constants<ElementOf<T>>::log2_e), rounder);
-  return exp_reduced(x, shifted - rounder) * power_of_two<T>(to_bits(shifted));
+  return exp_reduced(x, shifted - rounder).high * power_of_two<T>(to_bits(shifted));
 }
 template <class Element>
 constexpr Element exp_scaled_zero(Element k) {
@@ -250,7 +272,7 @@ struct Multiple {
 /// eˣ for x <= 0. Where it is subnormal or nearly so the unit is small, so that the product of eˣ
 /// and a factor is rounded once if the unit comes last; log(1 + count) is count there.
 template <class T>
-INLINE Multiple<T> exp_nonpositive(T x) {
+INLINE Multiple<T> exp_multiple(T x) {
   using C = Constants<ElementOf<T>>;
   constexpr int lift = C::exp_lift;
   constexpr ElementOf<T> rounder = C::rounder + Float<ElementOf<T>>::exponent_bias + lift;
@@ -260,6 +282,36 @@ INLINE Multiple<T> exp_nonpositive(T x) {
   const T unit(C::exp_unit);
   const auto small = x < T(C::exp_small);
   return {lifted * select(small, T(1), unit), select(small, unit, T(1))};
+}
+
+/// 2ⁿ for the n nearest to x log₂e, x <= 0, as a factor; itself it may be too small for a number.
+template <class T>
+struct NegativePower {
+  using C = Constants<ElementOf<T>>;
+  using F = Float<ElementOf<T>>;
+  static constexpr int lift = F::fraction_bits + 3;
+  static constexpr ElementOf<T> lowered = ElementOf<T>(1) / (std::int64_t{1} << lift);
+  static constexpr ElementOf<T> rounder = C::rounder + F::exponent_bias + lift;
+
+  T shifted, n;
+  INLINE explicit NegativePower(T x)
+      : shifted(fma(x, T(C::log2_e), T(rounder))), n(shifted - T(rounder)) {}
+
+  INLINE T times(T x) const {
+    if constexpr (has_ldexp<T>) {
+      return ldexp(x, n);
+    } else {
+      return x * power_of_two<T>(to_bits(shifted)) * T(lowered);
+    }
+  }
+};
+
+/// exp(x) for x <= 0: the same bits in less time. ULP: 0.78, 0.79; 0.79.
+template <class T>
+INLINE T exp_nonpositive(T x) {
+  x = max(T(Constants<ElementOf<T>>::exp_zero), x);
+  const NegativePower<T> power(x);
+  return power.times(exp_reduced(x, power.n).high);
 }
 
 /// eˣ − 1 from scale = 2ⁿ and less_one = 2ⁿ − 1.
@@ -279,7 +331,7 @@ INLINE T expm1(T x) {
   using C = Constants<ElementOf<T>>;
   constexpr int bias = Float<ElementOf<T>>::exponent_bias;
   const T y = max(T(C::expm1_minus_one), min(T(C::exp_infinity), x));
-  const T n = fma(y, T(C::log2_e), T(C::rounder)) - T(C::rounder);
+  const T n = nearest_power(y);
   // 2ⁿ may be too large for a number where the result is not.
   const T scale = power_of_two<T>(to_bits(min(T(bias), n) + T(C::rounder + bias)));
   const T high = scale - T(1);
@@ -309,6 +361,26 @@ INLINE T tanh(T x) {
   return copysign(fma(remainder, fma(quotient, T(-0.5), T(0.5)), quotient), x);
 }
 
+/// 1 / (1 + e⁻ˣ) for all x, rounded once more where the result is subnormal. ULP: 9, 9; 9.
+template <class T>
+INLINE T sigmoid(T x) {
+  // With e = exp(−|x|) = 2ⁿ m: 1 / (1 + e) above 0, 2ⁿ m / (1 + e) below.
+  const T y = max(T(Constants<ElementOf<T>>::exp_zero), -abs(x));
+  const NegativePower<T> power(y);
+  const ExactSum<T> m = exp_reduced(y, power.n);
+  const T e = power.times(m.high);
+  ExactSum<T> divisor = ordered_sum(T(1), e);
+  divisor.low = divisor.low + power.times(m.low);
+  const auto negative = x < T(0);
+  const T numerator = select(negative, m.high, T(1));
+  const T quotient = numerator / divisor.high;
+  const T rest = fma(-quotient, divisor.low,
+                     remainder(numerator, quotient, divisor.high) + select(negative, m.low, T(0)));
+  // 1 − e + e²/2 is near enough to 1 / (1 + e) for the rest.
+  const T result = fma(rest, fma(e, fma(e, T(0.5), T(-1)), T(1)), quotient);
+  return select(negative, power.times(result), result);
+}
+
 // ---- logarithms -----------------------------------------------------------------------------
 
 /// log(1 + x) for 0 <= x <= 1. ULP: 0.94, 0.95; 1.19.
@@ -319,6 +391,25 @@ INLINE T log1p_unit(T x) {
   const T s = x / divisor;
   const T divisor_low = x - (divisor - T(2));
   return fma(s, fma(s, fma(s, log1p_unit_polynomial(s * s), divisor_low), -x), x);
+}
+
+/// log(1 + eˣ) for all x, rounded once more where the result is subnormal. ULP: 9, 9; 9.
+template <class T>
+INLINE T softplus(T x) {
+  // max(x, 0) + log(1 + e) with e = exp(−|x|) = high + low; as in log1p_unit, but with all of s.
+  using C = Constants<ElementOf<T>>;
+  const T y = max(T(C::exp_zero), -abs(x));
+  const NegativePower<T> power(y);
+  const ExactSum<T> m = exp_reduced(y, power.n);
+  const T high = power.times(m.high), low = power.times(m.low);
+  const ExactSum<T> divisor = ordered_sum(T(2), high);
+  const T s = high / divisor.high;
+  const T rest = fma(-s, divisor.low + low, remainder(high, s, divisor.high) + low);
+  const ExactSum<T> sum = exact_sum(max(x, T(0)), s + s);
+  const T square = s * s;
+  const T cubic = square * s * log1p_unit_polynomial(square);
+  const T result = sum.high + (sum.low + fma(rest, T(1) - s, cubic));  // (1 − s) / 2 = 1 / (2 + e)
+  return select(x > T(-C::expm1_minus_one), x, result);
 }
 
 /// y = 2ⁿ m with 0.75 <= m < 1.5.
@@ -335,9 +426,9 @@ INLINE Exponent<T> exponent(T y) {
   return {from_bits<T>(n + to_bits(T(C::rounder))) - T(C::rounder), n << F::fraction_bits};
 }
 
-/// n log 2 + log(1 + f).
+/// n log 2 + log(1 + f), whose low part may be as large as 0.1.
 template <class T>
-INLINE ExactSum<T> log_of_parts(T n, T f) {
+INLINE ExactSum<T> log_sum_of_parts(T n, T f) {
   using C = Constants<ElementOf<T>>;
   const T whole = n * T(C::log_2_high);
   const T sum = whole + f;
@@ -355,16 +446,25 @@ INLINE T log_with_edges(T y, ExactSum<T> sum) {
   return select(y > T(0), select(y < T(C::infinity), result, y), nonpositive);
 }
 
+/// x = 2ⁿ (1 + f) with 0.75 <= 1 + f < 1.5, for positive and finite x.
+template <class T>
+struct LogParts {
+  T n, f;
+};
+template <class T>
+INLINE LogParts<T> log_parts(T x) {
+  constexpr int lift = Float<ElementOf<T>>::fraction_bits + 1;
+  const auto subnormal = x < T(Constants<ElementOf<T>>::smallest_normal);
+  const T y = select(subnormal, x * T(ElementOf<T>(std::int64_t{1} << lift)), x);
+  const auto [n, shifted] = exponent(y);
+  return {n - select(subnormal, T(lift), T(0)), from_bits<T>(to_bits(y) - shifted) - T(1)};
+}
+
 /// log x for all x: −inf at 0, NaN below. ULP: 0.97, 0.97; 1.04.
 template <class T>
 INLINE T log(T x) {
-  using C = Constants<ElementOf<T>>;
-  constexpr int lift = Float<ElementOf<T>>::fraction_bits + 1;
-  const auto subnormal = x < T(C::smallest_normal);
-  const T y = select(subnormal, x * T(ElementOf<T>(std::int64_t{1} << lift)), x);
-  const auto [n, shifted] = exponent(y);
-  const T f = from_bits<T>(to_bits(y) - shifted) - T(1);
-  return log_with_edges(x, log_of_parts(n - select(subnormal, T(lift), T(0)), f));
+  const auto [n, f] = log_parts(x);
+  return log_with_edges(x, log_sum_of_parts(n, f));
 }
 
 /// log(1 + x) for finite x > −1, to more digits than a number has.
@@ -374,13 +474,94 @@ INLINE ExactSum<T> log1p_sum(T x) {
   // (1 + x) / 2ⁿ − 1, from x itself: exact but for the x next below 1/2. Where 2⁻ⁿ is too small for
   // a number, so is its effect.
   const T less_one = max(from_bits<T>(to_bits(T(1)) - shifted), T(0)) - T(1);
-  return log_of_parts(n, less_one + from_bits<T>(to_bits(x) - shifted));
+  return log_sum_of_parts(n, less_one + from_bits<T>(to_bits(x) - shifted));
 }
 
 /// log(1 + x) for all x: −inf at −1, NaN below. ULP: 0.97, 0.96; 1.02.
 template <class T>
 INLINE T log1p(T x) {
   return copysign(log_with_edges(T(1) + x, log1p_sum(x)), x);
+}
+
+// ---- powers ---------------------------------------------------------------------------------
+
+/// n log 2 + log(1 + f) to 2^-66 of it.
+template <class T>
+INLINE ExactSum<T> log_sum(T n, T f) {
+  using C = Constants<ElementOf<T>>;
+  constexpr double two_thirds = 0x1.5555555555555p-1, two_thirds_low = 0x1.5555555555555p-55;
+  // s = f / (2 + f); 2s + s³ (2/3 + s² Q(s²)).
+  const ExactSum<T> divisor = ordered_sum(T(2), f);
+  const T s = f / divisor.high;
+  const T s_low = fma(-s, divisor.low, remainder(f, s, divisor.high)) * fma(s, T(-0.5), T(0.5));
+  ExactSum<T> square = exact_product(s, s);
+  square.low = fma(s + s, s_low, square.low);
+  const T q = log_sum_polynomial(square.high);
+  const ExactSum<T> rest = exact_product(square.high, q);
+  ExactSum<T> p = ordered_sum(T(two_thirds), rest.high);
+  p.low = p.low + (T(two_thirds_low) + fma(square.low, q, rest.low));
+  ExactSum<T> product = exact_product(square.high, p.high);
+  product.low = product.low + fma(square.high, p.low, square.low * p.high);
+  ExactSum<T> cubic = exact_product(product.high, s);
+  cubic.low = cubic.low + fma(product.high, s_low, product.low * s);
+  const ExactSum<T> linear = ordered_sum(n * T(C::log_2_high), s + s);
+  const ExactSum<T> sum = ordered_sum(linear.high, cubic.high);
+  const T low = fma(n, T(C::log_2_low), s_low + s_low);
+  return ordered_sum(sum.high, (sum.low + linear.low) + (low + cubic.low));
+}
+
+/// xʸ for x > 0, in double precision.
+template <class T>
+INLINE T pow_positive(T x, T y) {
+  using C = Constants<ElementOf<T>>;
+  constexpr double y_max = 0x1p65;  // xʸ is 0, 1 or infinity beyond
+  y = max(T(-y_max), min(T(y_max), y));
+  const auto [n, f] = log_parts(x);
+  const ExactSum<T> log_x = log_sum(n, f);
+  ExactSum<T> z = exact_product(y, log_x.high);
+  z.low = fma(y, log_x.low, z.low);
+  const T clamped = max(T(C::exp_zero), min(T(C::exp_infinity), z.high));
+  const T power = nearest_power(clamped);
+  const auto parts = exp_parts(clamped, power);
+  const T low = parts.low + select(clamped == z.high, z.low, T(0));
+  return times_power_of_two(exp_sum(parts.head, low).high, power);
+}
+
+/// The same for x and y of single precision, near enough for a result of single precision.
+template <class T>
+INLINE T pow_of_singles(T x, T y) {
+  using C = Constants<double>;
+  using Single = Constants<float>;
+  constexpr double log_2 = C::log_2_high + C::log_2_low;
+  constexpr double rounder = C::rounder + Float<double>::exponent_bias;
+  const auto [n, shifted] = exponent(x);
+  const T f = from_bits<T>(to_bits(x) - shifted) - T(1);
+  const T s = f / (T(2) + f);
+  const T square = s * s;
+  const T log_x = fma(n, T(log_2), fma(square * s, pow_log_polynomial(square), s + s));
+  const T z = max(T(Single::exp_zero), min(T(Single::exp_infinity), y * log_x));
+  const T power = fma(z, T(C::log2_e), T(rounder));
+  const T r = fma(power - T(rounder), T(-log_2), z);
+  const T exp_r = fma(r * r, pow_exp_polynomial(r), r) + T(1);
+  return exp_r * power_of_two<T>(to_bits(power));
+}
+
+/// xʸ for x >= 0 and all y: 1 at x = 1 and at y = 0 whatever the other, even NaN; NaN for x < 0.
+/// Rounded once more where the result is subnormal. ULP: 9, 9; 9.
+template <class T>
+INLINE T pow(T x, T y) {
+  using C = Constants<ElementOf<T>>;
+  T result;
+  if constexpr (is_single<T>) {
+    result = through_double([](auto a, auto b) { return pow_of_singles(a, b); }, x, y);
+  } else {
+    result = pow_positive(x, y);
+  }
+  const auto is_zero = x == T(0);
+  const T at_edge = select(select(is_zero, -y, y) > T(0), T(C::infinity), T(0));
+  result = select(is_zero | (x == T(C::infinity)), at_edge, result);
+  result = select(x >= T(0), select(y == y, result, y), T(C::nan));
+  return select((x == T(1)) | (y == T(0)), T(1), result);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include "arguments.hpp"
 #include "dispatch.hpp"
+#include "elementary.hpp"
 #include "function.hpp"
 #include "registry.hpp"
 #include "threads.hpp"
@@ -69,6 +70,15 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
         return all;
       },
       py::arg("family"));
+
+  m.def("elementary_functions", [] {
+    std::vector<std::pair<std::string, int>> all;
+    for (const ElementaryFunction& f : elementary_functions()) {
+      all.emplace_back(f.name, f.arguments);
+    }
+    return all;
+  });
+  m.def("elementary", &elementary, py::arg("name"), py::arg("out"));
 
   m.def("isa_levels", [] {
     std::vector<std::pair<std::string, bool>> all;

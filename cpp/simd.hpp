@@ -178,6 +178,12 @@ INLINE T select(bool condition, T a, T b) {
 
 // ---- what the language has no operator for -----------------------------------------------------
 
+#if defined(__FMA__) || defined(__aarch64__)
+constexpr bool has_fma = true;
+#else
+constexpr bool has_fma = false;
+#endif
+
 /// a * b + c, rounded once. The x86-64 baseline has no such instruction and rounds twice.
 INLINE float fma(float a, float b, float c) {
 #if defined(__FMA__) || defined(__aarch64__)
@@ -295,6 +301,29 @@ INLINE Widened widen(Vec<float> v) {
 #endif
 }
 
+/// The inverse: rounded, to infinity where a number is too large.
+INLINE Vec<float> narrow(Widened v) {
+#if defined(__AVX512F__)
+  const __m512 low = _mm512_castps256_ps512(_mm512_maskz_cvtpd_ps(0xff, v.low.raw));
+  return _mm512_maskz_insertf32x8(0xffff, low, _mm512_maskz_cvtpd_ps(0xff, v.high.raw), 1);
+#elif defined(__AVX2__)
+  return _mm256_set_m128(_mm256_cvtpd_ps(v.high.raw), _mm256_cvtpd_ps(v.low.raw));
+#elif defined(__x86_64__)
+  return _mm_movelh_ps(_mm_cvtpd_ps(v.low.raw), _mm_cvtpd_ps(v.high.raw));
+#else
+  return vcvt_high_f32_f64(vcvt_f32_f64(v.low.raw), v.high.raw);
+#endif
+}
+
+/// f(x, y) in double precision, rounded.
+INLINE Vec<float> through_double(auto f, Vec<float> x, Vec<float> y) {
+  const Widened wide_x = widen(x), wide_y = widen(y);
+  return narrow({f(wide_x.low, wide_y.low), f(wide_x.high, wide_y.high)});
+}
+INLINE float through_double(auto f, float x, float y) {
+  return static_cast<float>(f(static_cast<double>(x), static_cast<double>(y)));
+}
+
 /// x·2ⁿ for an integral n, rounded once; where the CPU has an instruction for it.
 template <class T>
 constexpr bool has_ldexp = false;
@@ -377,17 +406,19 @@ INLINE Vec<double> min(Vec<double> a, Vec<double> b) { return _mm_min_pd(a.raw, 
 #endif
 
 /// Whether the condition holds in any lane.
+INLINE bool any(bool condition) { return condition; }
 template <class E>
 INLINE bool any(Mask<E> condition) {
-  using Word = unsigned long long;
-  Word words[sizeof condition.raw / sizeof(Word)];
-  __builtin_memcpy(words, &condition.raw, sizeof words);
-  Word all = 0;
-  for (const Word word : words) all |= word;
-  return all != 0;
+#if defined(__AVX512F__)
+  return _mm512_movepi32_mask(__builtin_bit_cast(__m512i, condition.raw)) != 0;
+#elif defined(__AVX2__)
+  return _mm256_movemask_epi8(__builtin_bit_cast(__m256i, condition.raw)) != 0;
+#elif defined(__x86_64__)
+  return _mm_movemask_epi8(__builtin_bit_cast(__m128i, condition.raw)) != 0;
+#else
+  return vmaxvq_u32(__builtin_bit_cast(uint32x4_t, condition.raw)) != 0;
+#endif
 }
-
-INLINE bool any(bool condition) { return condition; }
 
 template <int... numbers>
 struct Numbers {};

@@ -27,14 +27,13 @@ INLINE ExactSum<double> gap_below(T peak, T score) {
 
 /// The sum of two such, rounded once; an infinite one has no low part.
 INLINE ExactSum<double> operator+(ExactSum<double> a, ExactSum<double> b) {
-  double lost;
-  const double high = two_sum(a.high, b.high, lost);
+  const auto [high, lost] = exact_sum(a.high, b.high);
   const double low = lost + (a.low + b.low);
   return {high, high - high == 0 ? low : 0};
 }
 /// A sum over lanes, whose low part may have digits of the high one.
 INLINE ExactSum<double> exact(Sum sum) {
-  return normalized(ExactSum<double>{sum.high, sum.low}) + ExactSum<double>{0, 0};
+  return ordered_sum(sum.high, sum.low) + ExactSum<double>{0, 0};
 }
 INLINE double rounded(ExactSum<double> x) { return x.high + x.low; }
 
@@ -94,7 +93,7 @@ class Softmax {
     const double total = sum();
     const double lost = (others_.high - (total - peak_.high)) + (others_.low + peak_.low);
     const double high = 1 / total;
-    return normalized(ExactSum<double>{high, high * (fma(-high, total, 1.0) - high * lost)});
+    return ordered_sum(high, high * (fma(-high, total, 1.0) - high * lost));
   }
   /// log(sum) less the peak.
   INLINE ExactSum<double> excess() const {
@@ -102,7 +101,7 @@ class Softmax {
     if (ratio != ratio) return {ratio, ratio};
     const double lost = fma(-ratio, peak_.high, others_.high) + others_.low - ratio * peak_.low;
     const ExactSum<double> log = log1p_sum(ratio);
-    return normalized(ExactSum<double>{log.high, log.low + lost / sum()});
+    return ordered_sum(log.high, log.low + lost / sum());
   }
   /// sum·(1 − p) of a class with this exponential.
   INLINE double complement(bool is_peak, double exponential) const {
@@ -129,7 +128,7 @@ class Softmax {
     using D = Constants<double>;
     const ExactSum<double> x = {static_cast<double>(high), static_cast<double>(low)};
     const double n = fma(x.high, D::log2_e, D::rounder) - D::rounder;
-    const ExactSum<double> e = normalized(exp_reduced_sum(x, n));
+    const ExactSum<double> e = exp_reduced(x, n);
     const double power = power_of_two<double>(
         to_bits(D::rounder + Float<double>::exponent_bias + (n + static_cast<double>(lift))));
     peak_ = {e.high * power, e.low * power};

@@ -2,20 +2,12 @@
 // Sums over lanes whose bits do not depend on the width of a vector. For kernel files only.
 #pragma once
 
+#include "exact.hpp"
 #include "kernels.hpp"
 #include "simd.hpp"
 
 namespace fastloss::FASTLOSS_LEVEL {
 namespace {
-
-/// a + b = sum + error, exactly (Knuth).
-template <class T>
-INLINE T two_sum(T a, T b, T& error) {
-  const T sum = a + b;
-  const T b_rounded = sum - a;
-  error = (a - (sum - b_rounded)) + (b - b_rounded);
-  return sum;
-}
 
 /// A sum with one accumulator per lane of a logical block: within 4 ULP of the exact sum of terms
 /// of one sign, however many and however different. Of other terms it errs by about as many ULP of
@@ -36,8 +28,7 @@ class LaneSum<double> {
     constexpr int half = sizeof...(lower);
     const auto first = __builtin_shufflevector(high, high, lower...);
     const auto second = __builtin_shufflevector(high, high, (lower + half)...);
-    auto error = first;
-    const auto sum = two_sum(first, second, error);
+    const auto [sum, error] = exact_sum(first, second);
     const auto lost = (__builtin_shufflevector(low, low, lower...) +
                        __builtin_shufflevector(low, low, (lower + half)...)) +
                       error;
@@ -57,8 +48,8 @@ class LaneSum<double> {
   }
   /// The same, and all that the addition loses is kept: for exact numbers that may cancel.
   INLINE void add_of_any_sign(Vec<double> v, int position) {
-    Vec<double> error;
-    high_[position] = two_sum(high_[position], v, error);
+    const auto [sum, error] = exact_sum(high_[position], v);
+    high_[position] = sum;
     low_[position] = low_[position] + error;
   }
   INLINE Sum total() const {
@@ -67,8 +58,8 @@ class LaneSum<double> {
     __builtin_memcpy(&low, &low_, sizeof low);
     for (int half = kVectorsPerBlock / 2; half > 0; half /= 2) {
       for (int i = 0; i < half; ++i) {
-        Vec<double> error;
-        high[i] = two_sum(high[i], high[i + half], error);
+        const auto [sum, error] = exact_sum(high[i], high[i + half]);
+        high[i] = sum;
         low[i] = (low[i] + low[i + half]) + error;
       }
     }

@@ -96,7 +96,7 @@ struct BinaryCrossEntropyWithLogits {
     const T positive = pos_weight * fma(kept, target, share);
     const T negative = fma(kept, T(1) - target, share);
     const T size = abs(logit);
-    const auto [e, unit] = exp_nonpositive(-size);
+    const auto [e, unit] = exp_multiple(-size);
     const T inverse = T(1) / (T(1) + e);
     const T tail = e * inverse;  // the sigmoid of −|x|; its complement is `inverse`
     const auto below = logit < T(0);

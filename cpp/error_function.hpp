@@ -82,7 +82,7 @@ struct ErrorFunctionConstants<double> {
   static constexpr double erfc_4 = 0x1.18932bf08e154p0, erfc_4_low = 0x1.0981aa12747cep-54;
 };
 
-/// erf x for all x. ULP: 9, 9; 9.
+/// erf x for all x. ULP: 1.00, 0.95; 1.47.
 template <class T>
 INLINE T erf(T x) {
   using C = ErrorFunctionConstants<ElementOf<T>>;
@@ -103,7 +103,7 @@ INLINE T erf(T x) {
   return copysign(select(size < T(1), small, large), x);
 }
 
-/// erfc x = 1 − erf x for all x, rounded once more where the result is subnormal. ULP: 9, 9; 9.
+/// erfc x = 1 − erf x for all x, rounded once more where the result is subnormal. ULP: 1.71, 1.83; 2.17.
 template <class T>
 INLINE T erfc(T x) {
   using C = ErrorFunctionConstants<ElementOf<T>>;

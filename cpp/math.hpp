@@ -361,7 +361,7 @@ INLINE T tanh(T x) {
   return copysign(fma(remainder, fma(quotient, T(-0.5), T(0.5)), quotient), x);
 }
 
-/// 1 / (1 + e⁻ˣ) for all x, rounded once more where the result is subnormal. ULP: 9, 9; 9.
+/// 1 / (1 + e⁻ˣ) for all x, rounded once more where the result is subnormal. ULP: 0.78, 0.73; 0.78.
 template <class T>
 INLINE T sigmoid(T x) {
   // With e = exp(−|x|) = 2ⁿ m: 1 / (1 + e) above 0, 2ⁿ m / (1 + e) below.
@@ -393,7 +393,7 @@ INLINE T log1p_unit(T x) {
   return fma(s, fma(s, fma(s, log1p_unit_polynomial(s * s), divisor_low), -x), x);
 }
 
-/// log(1 + eˣ) for all x, rounded once more where the result is subnormal. ULP: 9, 9; 9.
+/// log(1 + eˣ) for all x, rounded once more where the result is subnormal. ULP: 0.81, 0.76; 0.81.
 template <class T>
 INLINE T softplus(T x) {
   // max(x, 0) + log(1 + e) with e = exp(−|x|) = high + low; as in log1p_unit, but with all of s.
@@ -547,7 +547,7 @@ INLINE T pow_of_singles(T x, T y) {
 }
 
 /// xʸ for x >= 0 and all y: 1 at x = 1 and at y = 0 whatever the other, even NaN; NaN for x < 0.
-/// Rounded once more where the result is subnormal. ULP: 9, 9; 9.
+/// Rounded once more where the result is subnormal. ULP: 0.51, 0.86; 0.89.
 template <class T>
 INLINE T pow(T x, T y) {
   using C = Constants<ElementOf<T>>;

@@ -7,12 +7,9 @@ points for these, from quadruple precision and, for single precision, from NumPy
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,8 +19,9 @@ from numpy_quaddtype import QuadPrecDType
 
 import fastloss as fl
 from fastloss import _core
+from kernel_sources import digest, headers
 
-CPP = Path(__file__).resolve().parent.parent / "cpp"
+ROOT = "elementary_kernels.cpp"
 
 Array = np.ndarray[Any, Any]
 Points = tuple[Array, ...]  # one array for each argument
@@ -305,47 +303,16 @@ class Suspect:
 # ---- what is promised, and of which sources ----------------------------------------------------
 
 
-@cache
-def headers() -> dict[str, str]:
-    """Return the texts of the headers that define the functions, and of what these include."""
-    texts: dict[str, str] = {}
-    names = re.findall(r'#include "(\w+\.hpp)"', (CPP / "elementary_kernels.cpp").read_text())
-    names.remove("kernels.hpp")
-    while names:
-        name = names.pop()
-        texts[name] = (CPP / name).read_text(encoding="utf-8")
-        names += set(re.findall(r'#include "(\w+\.hpp)"', texts[name])) - texts.keys()
-    return texts
-
-
 def promised(name: str, dtype: Any, level: str) -> float:
     """Return the bound in the comment above a function."""
     pattern = rf"ULP: ([\d.]+), ([\d.]+); ([\d.]+)\.\ntemplate <class T>\nINLINE T {name}\("
-    bounds = [match.groups() for text in headers().values() for match in re.finditer(pattern, text)]
+    bounds = [
+        match.groups() for text in headers(ROOT).values() for match in re.finditer(pattern, text)
+    ]
     assert len(bounds) == 1, name
     return float(bounds[0][2 if level == "baseline" else np.dtype(dtype).itemsize // 8])
 
 
-DEFINITIONS = re.compile(
-    r"^(?=template )|(?<!>\n)^(?=(?:INLINE|struct|using|constexpr) )", flags=re.MULTILINE
-)
-DEFINED = re.compile(
-    r"^(?:INLINE [^(]*?(\w+)\W*\(|struct (\w+)|using (\w+)|constexpr \w+ (\w+))", flags=re.MULTILINE
-)
-
-
 def sources(name: str) -> str:
-    """Hash the definitions that a function is made of, without comments and white space."""
-    definitions: dict[str, list[str]] = {}
-    for _, text in sorted(headers().items()):
-        for block in DEFINITIONS.split(re.sub(r"//.*", "", text)):
-            if found := DEFINED.search(block):
-                definitions.setdefault(next(filter(None, found.groups())), []).append(block)
-    used, waiting = set[str](), {name, "operator"}
-    while waiting:
-        word = waiting.pop()
-        used.add(word)
-        for block in definitions[word]:
-            waiting |= definitions.keys() & set(re.findall(r"\w+", block)) - used
-    blocks = ["".join(block.split()) for word in sorted(used) for block in definitions[word]]
-    return hashlib.sha256("\n".join(blocks).encode()).hexdigest()
+    """Hash what a function is made of."""
+    return digest(ROOT, name)

@@ -31,14 +31,24 @@ class Parts:
         self._parts = parts
         self._size = size
 
+    def __getitem__(self, index: Any) -> Parts:
+        """Take a part of the elements."""
+        shape = self.sum().shape
+        size = None if self._size is None else self._size[index]
+        return Parts(*(np.broadcast_to(part, shape)[index] for part in self._parts), size=size)
+
     def sum(self) -> Array:
         """Add the parts."""
         return np.asarray(sum(self._parts[1:], start=self._parts[0]))
 
     def size(self) -> Array:
         """Return the size of the largest part, or of the sum if it is larger."""
-        parts = map(np.abs, self._parts) if self._size is None else (self._size,)
-        return np.asarray(functools.reduce(np.maximum, parts, np.abs(self.sum())))
+        sizes = [np.abs(self.sum())]
+        if self._size is not None:
+            sizes.append(self._size)
+        elif len(self._parts) > 1:
+            sizes += map(np.abs, self._parts)
+        return np.asarray(functools.reduce(np.maximum, sizes))
 
 
 Terms = tuple[Parts, tuple[Parts, ...], tuple[Parts, ...]]
@@ -169,7 +179,7 @@ def terms(
 
 
 def _as_parts(x: Any) -> Parts:
-    return x if isinstance(x, Parts) else Parts(x)
+    return x if isinstance(x, Parts) else Parts(np.asarray(x))
 
 
 def _added_up(terms: Terms) -> tuple[Array, tuple[Array, ...], tuple[Array, ...]]:

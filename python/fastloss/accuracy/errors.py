@@ -18,6 +18,15 @@ class Distance(NamedTuple):
     spacings: NDArray[np.float64]
 
 
+def suspects(got: NDArray[Any], exact: Parts, ulp: float) -> NDArray[np.bool_]:
+    """Tell where an error may be larger than so many ULP: not one is missed."""
+    truth = exact.sum()
+    smallest_unit = np.finfo(got.dtype).epsneg
+    with np.errstate(all="ignore"):
+        error = np.abs(got.astype(truth.dtype) - truth)
+        return np.asarray(~(error <= exact.size() * (ulp * smallest_unit)))
+
+
 def distance(got: NDArray[Any], exact: Parts) -> Distance:
     """Compare with exact results, which are of a wider type.
 

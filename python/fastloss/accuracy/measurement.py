@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastloss import reference
-from fastloss.accuracy.errors import distance
+from fastloss.accuracy.errors import Distance, distance, suspects
 from fastloss.accuracy.points import Arrays
 from fastloss.accuracy.settings import Setting
 from fastloss.families import Loss
 from fastloss.reference import Parts
 
+IN_CACHES = 1 << 14  # numbers of each argument that are compared at once
 LARGEST_INPUT = 128  # numbers of an argument that are kept with the error that they cause
 
 
@@ -88,23 +89,44 @@ def results(setting: Setting, arrays: Arrays, parameters: Mapping[str, Any]) -> 
 
 
 def measure(setting: Setting, arrays: Arrays, parameters: Mapping[str, Any]) -> dict[str, Worst]:
-    """Compare all results of one call with the exact ones."""
-    got = results(setting, arrays, parameters)
-    exact = exact_results(setting, arrays, parameters)
-    found = {}
-    for name, a, b in zip(result_names(setting.loss), got, exact, strict=True):
-        largest = []
-        for errors in distance(a, b):
-            index = np.unravel_index(int(errors.argmax()), errors.shape)
-            row = {key: x[index[0]].tolist() for key, x in arrays.items()}
-            largest.append(Largest(float(errors[index]), _kept(setting, row, parameters)))
-        found[name] = Worst(a.size, *largest)
+    """Compare all results of one call with the exact ones, a part that fits the caches at a time."""
+    found = {name: Worst() for name in result_names(setting.loss)}
+    first = arrays[setting.loss.inputs[0]]
+    rows = max(IN_CACHES * len(first) // first.size, 1)
+    for start in range(0, len(first), rows):
+        part = {name: x[start : start + rows] for name, x in arrays.items()}
+        got = results(setting, part, parameters)
+        exact = exact_results(setting, part, parameters)
+        for worst, a, b in zip(found.values(), got, exact, strict=True):
+            worst.points += a.size
+            suspect = suspects(a, b, worst.ulp.error)
+            if suspect.any():
+                places = np.argwhere(suspect)[:, 0]
+                _look_closely(
+                    worst, setting, part, parameters, places, distance(a[suspect], b[suspect])
+                )
     return found
 
 
+def _look_closely(
+    worst: Worst,
+    setting: Setting,
+    arrays: Arrays,
+    parameters: Mapping[str, Any],
+    rows: NDArray[np.intp],
+    errors: Distance,
+) -> None:
+    for name, of_kind in errors._asdict().items():
+        index = int(of_kind.argmax())
+        if of_kind[index] > getattr(worst, name).error:
+            inputs = {key: x[rows[index]].tolist() for key, x in arrays.items()}
+            largest = Largest(float(of_kind[index]), _kept(setting, inputs, parameters))
+            setattr(worst, name, largest)
+
+
 def _kept(
-    setting: Setting, row: dict[str, Any], parameters: Mapping[str, Any]
+    setting: Setting, inputs: dict[str, Any], parameters: Mapping[str, Any]
 ) -> dict[str, Any] | None:
-    if any(np.size(x) > LARGEST_INPUT for x in row.values()):
+    if any(np.size(x) > LARGEST_INPUT for x in inputs.values()):
         return None
-    return {"labelled": setting.labelled, "arrays": row, "parameters": dict(parameters)}
+    return {"labelled": setting.labelled, "arrays": inputs, "parameters": dict(parameters)}

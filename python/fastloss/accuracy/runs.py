@@ -12,11 +12,13 @@ import numpy as np
 import fastloss as fl
 from fastloss.accuracy import points
 from fastloss.accuracy.measurement import Worst, measure
-from fastloss.accuracy.settings import Setting, defaults_of, examples, variations
+from fastloss.accuracy.settings import Setting, defaults_of, variations
 from fastloss.families import Bounds, Loss
 
 BLOCK = 1 << 16
 PATTERNS_AT_ONCE = 1 << 20
+
+OTHER = "other parameters"
 
 Results = dict[tuple[str, str], Worst]
 """By the setting's group ("labels", "other parameters"...) and the result's name."""
@@ -46,13 +48,13 @@ def settings(loss: Loss) -> list[Setting]:
 def group(setting: Setting) -> str:
     """Name the bounds that a setting has."""
     if not all(setting.is_default(name) for name in setting.parameters):
-        return "other parameters"
+        return OTHER
     return setting.target_kind or "defaults"
 
 
 def bounds(loss: Loss, group: str) -> Bounds:
     """Return the bounds of a group of settings."""
-    if group == "other parameters":
+    if group == OTHER:
         return loss.accuracy.otherwise
     return loss.accuracy.soft if group == "probabilities" else loss.accuracy.ulp
 
@@ -60,7 +62,7 @@ def bounds(loss: Loss, group: str) -> Bounds:
 def sampled(loss: Loss, dtype: str, count: int, first_seed: int = 1) -> list[Job]:
     """Plan about `count` drawn points, spread over the settings; the defaults get most."""
     every = settings(loss)
-    defaults = [i for i, s in enumerate(every) if group(s) != "other parameters"]
+    defaults = [i for i, s in enumerate(every) if group(s) != OTHER]
     order = [i for i in range(len(every)) for i in (i, *defaults)]
     jobs = max(count // BLOCK, len(order))
     return [
@@ -70,23 +72,14 @@ def sampled(loss: Loss, dtype: str, count: int, first_seed: int = 1) -> list[Job
 
 
 def exhaustive(loss: Loss) -> list[Job]:
-    """Plan all float32 patterns: with each target for the defaults, else in turns."""
-    every = settings(loss)
-    targets = [len(examples(loss.domain[name])) for name in loss.targets]
-    variants = 2 if loss.family == "rowwise" else max(*targets, len(loss.inputs))
-    starts = range(0, points.PATTERNS, PATTERNS_AT_ONCE)
-    jobs = []
-    for i, setting in enumerate(every):
-        if group(setting) != "other parameters":
-            for variant in range(variants):
-                jobs += [Job(loss.__name__, "float32", i, variant, start) for start in starts]
-    others = [i for i, s in enumerate(every) if group(s) == "other parameters"]
-    if others:
-        jobs += [
-            Job(loss.__name__, "float32", others[k % len(others)], k, start)
-            for k, start in enumerate(starts)
-        ]
-    return jobs
+    """Plan all float32 patterns of an input, with defaults: for two targets each, or in rows."""
+    default = next(i for i, setting in enumerate(settings(loss)) if group(setting) != OTHER)
+    variants = 1 if loss.family == "rowwise" else 2
+    return [
+        Job(loss.__name__, "float32", default, variant, start)
+        for variant in range(variants)
+        for start in range(0, points.PATTERNS, PATTERNS_AT_ONCE)
+    ]
 
 
 def run(jobs: list[Job], processes: int, tick: Callable[[int], None]) -> Results:

@@ -35,7 +35,7 @@ def headers(root: str) -> dict[str, str]:
 def struct_of(root: str, loss: str) -> str:
     """Return the name of the struct that is a loss's formula."""
     pattern = rf'struct (\w+) {{\n  static constexpr auto name = "{loss}";'
-    found = [name for text in headers(root).values() for name in re.findall(pattern, text)]
+    found = [str(x) for text in headers(root).values() for x in re.findall(pattern, text)]
     assert len(found) == 1, loss
     return found[0]
 

@@ -16,6 +16,7 @@ from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 from fastloss import _core, reference
 from fastloss.domains import Domain
+from fastloss.reference import Formula
 
 HessKind = Literal["exact", "zero", "absent"]
 
@@ -80,7 +81,7 @@ class Loss(Methods, Protocol):
     domain: Mapping[str, Domain]
     accuracy: Accuracy
     reference: Methods
-    formula: reference.Formula
+    formula: Formula
 
 
 _losses: dict[str, Loss] = {}
@@ -224,7 +225,7 @@ def _declare(
             for name, p in parameters.items()
         ],
     )
-    formula = reference.Formula(body, family.name, arguments, targets, tuple(parameters))
+    formula = Formula(body, family.name, arguments, targets, tuple(parameters))
     reference.register(number, formula)
 
     def methods(make: Callable[..., Any], qualname: str) -> Any:

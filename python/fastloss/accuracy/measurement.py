@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastloss import reference
-from fastloss.accuracy.errors import Distance, distance, suspects
+from fastloss.accuracy.errors import distance, suspects
 from fastloss.accuracy.points import Arrays
 from fastloss.accuracy.settings import Setting
 from fastloss.families import Loss
 from fastloss.reference import Parts
 
-IN_CACHES = 1 << 14  # numbers of each argument that are compared at once
+IN_CACHES = 1 << 14  # numbers of each argument, which are compared at once
 LARGEST_INPUT = 128  # numbers of an argument that are kept with the error that they cause
 
 
@@ -61,18 +61,24 @@ def result_names(loss: Loss) -> Iterator[str]:
             yield kind if len(loss.inputs) == 1 else f"{kind}[{name}]"
 
 
-def exact_results(setting: Setting, arrays: Arrays, parameters: Mapping[str, Any]) -> list[Parts]:
-    """Evaluate the formula in a wider type."""
+def exact_results(
+    setting: Setting,
+    arrays: Arrays,
+    parameters: Mapping[str, Any],
+    widen: Callable[[NDArray[Any]], NDArray[Any]] | None = None,
+) -> list[Parts]:
+    """Evaluate the formula in a wider type, or in the one that `widen` converts to."""
     loss = setting.loss
-    wide = wide_type(arrays[loss.inputs[0]].dtype)
+    first = arrays[loss.inputs[0]]
+    wide = wide_type(first.dtype)
+    convert = widen or (lambda x: x.astype(wide))
     more = {}
+    if loss.family == "rowwise":
+        more["class_weight"] = convert(np.ones(first.shape[-1]))
     if setting.labelled:
         name = loss.targets[0]
-        classes = arrays[loss.inputs[0]].shape[-1]
-        arrays = arrays | {name: reference.one_hot(arrays[name], classes)}
-    if loss.family == "rowwise":
-        more["class_weight"] = np.ones(arrays[loss.inputs[0]].shape[-1]).astype(wide)
-    widened = {name: arrays[name].astype(wide) for name in loss.formula.arguments}
+        arrays = arrays | {name: reference.one_hot(arrays[name], first.shape[-1])}
+    widened = {name: convert(arrays[name]) for name in loss.formula.arguments}
     with np.errstate(all="ignore"):
         value, grads, hesses = reference.terms(loss.formula, widened, dict(parameters), **more)
     return [value, *grads, *hesses]
@@ -88,8 +94,9 @@ def results(setting: Setting, arrays: Arrays, parameters: Mapping[str, Any]) -> 
     return [value, *grads, *hesses]
 
 
+@np.errstate(all="ignore")
 def measure(setting: Setting, arrays: Arrays, parameters: Mapping[str, Any]) -> dict[str, Worst]:
-    """Compare all results of one call with the exact ones, a part that fits the caches at a time."""
+    """Compare all results of one call with the exact ones."""
     found = {name: Worst() for name in result_names(setting.loss)}
     first = arrays[setting.loss.inputs[0]]
     rows = max(IN_CACHES * len(first) // first.size, 1)
@@ -98,35 +105,33 @@ def measure(setting: Setting, arrays: Arrays, parameters: Mapping[str, Any]) -> 
         got = results(setting, part, parameters)
         exact = exact_results(setting, part, parameters)
         for worst, a, b in zip(found.values(), got, exact, strict=True):
-            worst.points += a.size
-            suspect = suspects(a, b, worst.ulp.error)
-            if suspect.any():
-                places = np.argwhere(suspect)[:, 0]
-                _look_closely(
-                    worst, setting, part, parameters, places, distance(a[suspect], b[suspect])
-                )
+            worst.add(_largest(a, b, worst.ulp.error, _Call(setting, part, parameters)))
     return found
 
 
-def _look_closely(
-    worst: Worst,
-    setting: Setting,
-    arrays: Arrays,
-    parameters: Mapping[str, Any],
-    rows: NDArray[np.intp],
-    errors: Distance,
-) -> None:
-    for name, of_kind in errors._asdict().items():
-        index = int(of_kind.argmax())
-        if of_kind[index] > getattr(worst, name).error:
-            inputs = {key: x[rows[index]].tolist() for key, x in arrays.items()}
-            largest = Largest(float(of_kind[index]), _kept(setting, inputs, parameters))
-            setattr(worst, name, largest)
+@dataclass
+class _Call:
+    setting: Setting
+    arrays: Arrays
+    parameters: Mapping[str, Any]
+
+    def at(self, row: int) -> dict[str, Any] | None:
+        """Return the arguments of a row, or nothing where they are too many to be kept."""
+        arrays = {name: x[row].tolist() for name, x in self.arrays.items()}
+        if any(np.size(x) > LARGEST_INPUT for x in arrays.values()):
+            return None
+        labelled = self.setting.labelled
+        return {"labelled": labelled, "arrays": arrays, "parameters": dict(self.parameters)}
 
 
-def _kept(
-    setting: Setting, inputs: dict[str, Any], parameters: Mapping[str, Any]
-) -> dict[str, Any] | None:
-    if any(np.size(x) > LARGEST_INPUT for x in inputs.values()):
-        return None
-    return {"labelled": setting.labelled, "arrays": inputs, "parameters": dict(parameters)}
+def _largest(got: NDArray[Any], exact: Parts, known: float, call: _Call) -> Worst:
+    """Find the largest errors beyond one that is known."""
+    worst = Worst(got.size)
+    suspect = suspects(got, exact, known)
+    if suspect.any():
+        rows = np.argwhere(suspect)[:, 0]
+        errors = distance(got[suspect], exact[suspect])
+        worst.ulp, worst.spacings = (
+            Largest(float(x.max()), call.at(rows[x.argmax()])) for x in errors
+        )
+    return worst

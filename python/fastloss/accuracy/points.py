@@ -21,6 +21,7 @@ MANY_CLASSES = 1_000_000
 PATTERNS = 1 << 32  # of the bits of a float32
 
 
+@np.errstate(all="ignore")
 def drawn(setting: Setting, dtype: Any, count: int, seed: int) -> Arrays:
     """Draw arguments where much can go wrong; rows hold about `count` scores."""
     generator = np.random.default_rng(seed)
@@ -74,16 +75,15 @@ def _targets(domain: Domain, first: Array, generator: np.random.Generator) -> Ar
     numbers = _numbers(dtype, count, generator)
     near = first * (1 + generator.integers(-8, 9, count) * np.finfo(dtype).eps)
     edges = generator.choice([float(x) for x in examples(domain)], count)
-    with np.errstate(all="ignore"):
-        tiny = np.ldexp(1.0, -generator.integers(1, 60, count)).astype(dtype)
-        if math.isinf(domain.low):
-            candidates = [numbers, near, edges, tiny]
-        elif math.isinf(domain.high):
-            candidates = [domain.low + np.abs(x) for x in (numbers, near, edges, tiny)]
-        else:
-            span = domain.high - domain.low
-            inside = generator.uniform(domain.low, domain.high, count)
-            candidates = [inside, domain.low + span * tiny, domain.high - span * tiny, edges]
+    tiny = np.ldexp(1.0, -generator.integers(1, 60, count)).astype(dtype)
+    if math.isinf(domain.low):
+        candidates = [numbers, near, edges, tiny]
+    elif math.isinf(domain.high):
+        candidates = [domain.low + np.abs(x) for x in (numbers, near, edges, tiny)]
+    else:
+        span = domain.high - domain.low
+        inside = generator.uniform(domain.low, domain.high, count)
+        candidates = [inside, domain.low + span * tiny, domain.high - span * tiny, edges]
     targets = np.choose(generator.integers(4, size=count), candidates).astype(dtype)
     return np.where(domain.contains(targets), targets, edges.astype(dtype))
 

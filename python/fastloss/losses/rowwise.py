@@ -99,8 +99,8 @@ def cross_entropy(
     excess = np.log1p(others)  # log-sum-exp = peak + excess
     p = e / (1 + others)
 
-    def product(a: Any, b: Any) -> Any:  # 0·inf is 0
-        return np.where((a == 0) & (b == b), 0, a * b)
+    def product(a: Any, b: Any) -> Any:  # 0·inf is 0, 0·NaN is NaN
+        return np.where((a == 0) & ((b <= 0) | (b > 0)), 0, a * b)
 
     likelihood = product(c, excess - below).sum(-1)
     squares = (peak**2, 2 * product(excess, peak), excess**2)

@@ -103,7 +103,7 @@ INLINE T erf(T x) {
   return copysign(select(size < T(1), small, large), x);
 }
 
-/// erfc x = 1 − erf x for all x, rounded once more where the result is subnormal. ULP: 1.71, 1.83; 2.17.
+/// 1 − erf x for all x, rounded once more where the result is subnormal. ULP: 1.71, 1.83; 2.17.
 template <class T>
 INLINE T erfc(T x) {
   using C = ErrorFunctionConstants<ElementOf<T>>;

@@ -2,6 +2,7 @@
 """Every loss keeps the bounds that it declares, and what measures that is right itself."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 import fastloss as fl
 from cases import losses
+from fastloss import _core
 from fastloss.accuracy import errors, measurement, points, runs
 from fastloss.accuracy.settings import Setting, all_settings
 from fastloss.families import Bounds
@@ -22,6 +24,22 @@ STORE = Path(__file__).resolve().parent.parent / "docs" / "accuracy.json"
 SAMPLE = 1 << 12
 DTYPES = ("float32", "float64")
 each_dtype = pytest.mark.parametrize("dtype", DTYPES)
+
+
+PROMISED = [name for name, runs_here in _core.isa_levels() if runs_here and name != "baseline"]
+
+pytestmark = pytest.mark.skipif(
+    not PROMISED, reason="without fma there is no promise, and this CPU has none"
+)
+
+
+@pytest.fixture(autouse=True)
+def _at_a_level_with_fma() -> Iterator[None]:
+    before = _core.isa()
+    if before not in PROMISED:
+        fl.set_isa(PROMISED[0])
+    yield
+    fl.set_isa(before)
 
 
 def entry(loss: Any, dtype: str) -> dict[str, Any]:

@@ -168,8 +168,8 @@ def largest(got: Array, exact: Parts) -> float:
     return max(float(errors.max(initial=0)) for errors in distance(got, exact))
 
 
-def measured(setting: Setting, dtype: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the libraries that have the loss, and the largest errors there."""
+def measured(setting: Setting, dtype: str) -> dict[str, dict[str, Any]]:
+    """Return the largest errors of the libraries that have the loss."""
     name = f"{setting.loss.__name__} {runs.group(setting)}"
     peers = {library: losses[name] for library, losses in PEERS.items() if name in losses}
     found: dict[str, dict[str, Any]] = {
@@ -178,14 +178,13 @@ def measured(setting: Setting, dtype: str) -> Iterator[tuple[str, dict[str, Any]
     for given, exact in calls(setting, dtype) if peers else ():
         for library, peer in peers.items():
             taken = peer.takes(*given)
-            with np.errstate(all="ignore"):
-                value, *grads = peer.results(*(x[taken] for x in given))
+            value, *grads = peer.results(*(x[taken] for x in given))
             worst = found[library]
             worst["points"] += value.size
             worst["value"] = max(worst["value"], largest(value, exact[0][taken]))
             for got, truth in zip(grads, exact[1:], strict=False):  # the others are second ones
                 worst["grad"] = max(worst["grad"] or 0.0, largest(got, truth[taken]))
-    yield from found.items()
+    return found
 
 
 def main() -> int:
@@ -200,7 +199,9 @@ def main() -> int:
     for setting in default_settings():
         for dtype in DTYPES:
             key = f"{setting.loss.__name__} {dtype} {runs.group(setting)}"
-            for library, errors in measured(setting, dtype):
+            with np.errstate(all="ignore"):
+                found = measured(setting, dtype)
+            for library, errors in found.items():
                 store[library]["errors"][key] = errors
                 print(f"{key}: {library} {errors}", flush=True)
     STORE.write_text(json.dumps(store, indent=1) + "\n", encoding="utf-8")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Measure the errors of other libraries' losses as those of fastloss are, with the extra [peers].
+"""Measure the errors of other libraries' losses; needs the extras [peers] and [test].
 
 Values and gradients, with default parameters, at about 10**6 drawn points for each loss and type.
 Conventions are not counted as errors: points where a library defines something else are left out,
@@ -50,7 +50,7 @@ class Peer:
 
 
 def in_torch(function: Callable[..., Any], *inputs: int) -> Results:
-    """Call PyTorch; `inputs` are the places of the arguments that have gradients, else the first."""
+    """Call PyTorch; `inputs` are the places of the arguments with gradients, else the first."""
 
     def results(*given: Array) -> list[Array]:
         tensors = [torch.tensor(x) for x in given]

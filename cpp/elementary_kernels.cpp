@@ -41,7 +41,6 @@ constexpr ElementaryFunction functions[] = {
     entry("erf", [](auto x) { return erf(x); }),
     entry("erfc", [](auto x) { return erfc(x); }),
     entry("exp", [](auto x) { return exp(x); }),
-    entry("exp_nonpositive", [](auto x) { return exp_nonpositive(x); }),
     entry("expm1", [](auto x) { return expm1(x); }),
     entry("lgamma", [](auto x) { return lgamma(x); }),
     entry("log", [](auto x) { return log(x); }),

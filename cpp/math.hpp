@@ -306,14 +306,6 @@ struct NegativePower {
   }
 };
 
-/// exp(x) for x <= 0: the same bits in less time. ULP: 0.78, 0.79; 0.79.
-template <class T>
-INLINE T exp_nonpositive(T x) {
-  x = max(T(Constants<ElementOf<T>>::exp_zero), x);
-  const NegativePower<T> power(x);
-  return power.times(exp_reduced(x, power.n).high);
-}
-
 /// eˣ − 1 from scale = 2ⁿ and less_one = 2ⁿ − 1.
 template <class T>
 INLINE ExactSum<T> expm1_sum(T x, T n, T scale, ExactSum<T> less_one) {

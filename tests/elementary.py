@@ -85,9 +85,6 @@ FUNCTIONS = {
     "erf": Elementary(arb.erf, sp.erf, dense=((-6, 6), (-1.2, 1.2)), near=(0, -1, 1)),
     "erfc": Elementary(arb.erfc, sp.erfc, dense=((-6, 28), (-1, 11)), near=(0, 4, 10.05, 27.2)),
     "exp": Elementary(exp, np.exp, np.exp, dense=((-746, 710), (-104, 89), (-1, 1))),
-    "exp_nonpositive": Elementary(
-        exp, np.exp, np.exp, high=0, dense=((-746, 0), (-104, 0), (-1, 0))
-    ),
     "expm1": Elementary(
         lambda x: min(x, arb(2000)).expm1(), np.expm1, np.expm1, dense=((-40, 710), (-2, 2))
     ),

@@ -2,6 +2,8 @@
 """Every loss keeps the bounds that it declares, and what measures that is right itself."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -91,6 +93,22 @@ def test_the_store_is_up_to_date(loss: Any, dtype: str) -> None:
     assert found["sources"] == sources_of(loss), "run: python tools/measure.py"
     for row in found["results"]:
         assert_kept(loss, row["with"], row["result"], row["ulp"]["error"], row["spacings"]["error"])
+
+
+def test_command_line() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "fastloss", "accuracy", "mse", "--points", "1", "--processes", "1"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    rows = [line.split() for line in done.stdout.splitlines() if line.startswith("mse")]
+    assert [row[:4] for row in rows] == [
+        ["mse", dtype, "defaults", result]
+        for dtype in DTYPES
+        for result in ("grad", "hess", "value")
+    ]
+    assert all(0 <= float(row[4]) <= 1 and float(row[7]) >= runs.BLOCK for row in rows)
 
 
 def test_a_missed_bound_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,7 +55,7 @@ def rows(loss: Loss, dtype: str, results: runs.Results) -> Iterator[str]:
             f"{worst.ulp.error:.3f}",
             f"{bound:g}",
             f"{worst.spacings.error:.3f}",
-            f"{worst.points:.2g}",
+            f"{worst.points:g}",
         )
         yield _line(cells) + place(worst.ulp)
 

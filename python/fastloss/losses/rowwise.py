@@ -20,7 +20,12 @@ from fastloss.reference import Parts
 
 
 @rowwise(
-    Accuracy(Bounds(2, 4, 8), soft=Bounds(3, 3, 8), uncovered=frozenset({"softcap"})),
+    Accuracy(
+        Bounds(2, 4, 8),
+        soft=Bounds(3, 4, 8),
+        otherwise=Bounds(8, 8, 9),
+        uncovered=frozenset({"softcap"}),
+    ),
     target=LABELS_OR_PROBABILITIES,
     label_smoothing=UNIT,
     z_loss=NON_NEGATIVE,

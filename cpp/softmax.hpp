@@ -2,6 +2,7 @@
 // What every loss of a softmax needs to know of a row. For kernel files only.
 #pragma once
 
+#include "exact_arithmetic.hpp"
 #include "math.hpp"
 #include "rows.hpp"
 
@@ -24,18 +25,6 @@ INLINE ExactSum<double> gap_below(T peak, T score) {
   const auto [high, low] = exact_difference(static_cast<double>(peak), static_cast<double>(score));
   return {high, high - high == 0 ? low : 0};
 }
-
-/// The sum of two such, rounded once; an infinite one has no low part.
-INLINE ExactSum<double> operator+(ExactSum<double> a, ExactSum<double> b) {
-  const auto [high, lost] = exact_sum(a.high, b.high);
-  const double low = lost + (a.low + b.low);
-  return {high, high - high == 0 ? low : 0};
-}
-/// A sum over lanes, whose low part may have digits of the high one.
-INLINE ExactSum<double> exact(Sum sum) {
-  return ordered_sum(sum.high, sum.low) + ExactSum<double>{0, 0};
-}
-INLINE double rounded(ExactSum<double> x) { return x.high + x.low; }
 
 /// The first class whose score is the peak.
 template <class T>
@@ -85,8 +74,9 @@ class Softmax {
   INLINE T at_peak() const { return at_peak_; }
   /// Σ over all classes but one at the peak: the part that the peak's would swallow. NaN where the
   /// row has no softmax: a NaN, nothing but -inf, or +inf twice.
-  INLINE double others() const { return others_.high; }
-  INLINE double peak() const { return peak_.high; }
+  INLINE ExactSum<double> others() const { return others_; }
+  /// The exponential of the peak.
+  INLINE ExactSum<double> peak() const { return peak_; }
   INLINE double sum() const { return peak_.high + others_.high; }
   /// 1 / sum.
   INLINE ExactSum<double> inverse() const {
@@ -105,10 +95,10 @@ class Softmax {
   }
   /// sum·(1 − p) of a class with this exponential.
   INLINE double complement(bool is_peak, double exponential) const {
-    return is_peak ? others() : peak_.high + (others() - exponential);
+    return is_peak ? others_.high : peak_.high + (others_.high - exponential);
   }
   INLINE V complement(V exponential) const {
-    return select(exponential == V(at_peak_), V(others()), V(sum()) - exponential);
+    return select(exponential == V(at_peak_), V(others_.high), V(sum()) - exponential);
   }
 
  private:
@@ -117,17 +107,15 @@ class Softmax {
     using C = Constants<T>;
     temperature_ = temperature;
     shift_ = abs(top / temperature) > T(C::far) ? top : T(0);
-    const T high = (top - shift_) / temperature;
-    const T low = fma(-high, temperature, top - shift_) / temperature;
-    const T exponent = fma(high, T(C::log2_e), T(C::rounder)) - T(C::rounder);
-    const T lift = T(C::exp_lift) - exponent;
+    const auto [high, low] = exact_quotient(top - shift_, temperature);
+    const T lift = T(C::exp_lift) - nearest_power(high);
     rounder_ = C::rounder + Float<T>::exponent_bias + lift;
     zero_ = exp_scaled_zero(lift);
     at_peak_ = exponential<true>(top);
 
     using D = Constants<double>;
     const ExactSum<double> x = {static_cast<double>(high), static_cast<double>(low)};
-    const double n = fma(x.high, D::log2_e, D::rounder) - D::rounder;
+    const double n = nearest_power(x.high);
     const ExactSum<double> e = exp_reduced(x, n);
     const double power = power_of_two<double>(
         to_bits(D::rounder + Float<double>::exponent_bias + (n + static_cast<double>(lift))));
@@ -142,9 +130,7 @@ class Softmax {
       const Scores y = max(zero, x);
       return exp_scaled(y, y, Scores(rounder_));
     } else {
-      const Scores temperature(temperature_);
-      const Scores quotient = x / temperature;
-      const Scores lost = fma(-quotient, temperature, x) / temperature;
+      const auto [quotient, lost] = exact_quotient(x, Scores(temperature_));
       const Scores y = max(zero, quotient);
       const ExactSum<Scores> sum = {y, select(quotient > zero, lost, Scores(0))};
       return exp_scaled(sum, y, Scores(rounder_));
@@ -226,8 +212,7 @@ class Softmax {
 
   T shift_, temperature_, rounder_, zero_;
   T at_peak_;
-  ExactSum<double> peak_;  // the exponential of the peak, to twice the digits of at_peak_
-  ExactSum<double> others_;
+  ExactSum<double> peak_, others_;
 };
 
 }  // namespace

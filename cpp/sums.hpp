@@ -145,10 +145,10 @@ class InnerSum<float> {
   Vec<double> lanes_[2 * kVectorsPerBlock] = {};
 };
 
-template <class Element>
-INLINE double total_of(const InnerSum<Element>& sum) {
-  const Sum total = sum.total();
-  return total.low - total.low == 0 ? total.high + total.low : total.high;  // not if infinite
+/// A sum over lanes, whose low part may have digits of the high one.
+INLINE ExactSum<double> exact(Sum sum) {
+  const ExactSum<double> infinite = {sum.high, 0};
+  return sum.high - sum.high == 0 ? ordered_sum(sum.high, sum.low) : infinite;
 }
 
 }  // namespace

@@ -59,15 +59,14 @@ def bounds(loss: Loss, group: str) -> Bounds:
     return loss.accuracy.soft if group == "probabilities" else loss.accuracy.ulp
 
 
-def sampled(loss: Loss, dtype: str, count: int, first_seed: int = 1) -> list[Job]:
+def sampled(loss: Loss, dtype: str, count: int) -> list[Job]:
     """Plan about `count` drawn points, spread over the settings; the defaults get most."""
     every = settings(loss)
     defaults = [i for i, s in enumerate(every) if group(s) != OTHER]
     order = [i for i in range(len(every)) for i in (i, *defaults)]
     jobs = max(count // BLOCK, len(order))
     return [
-        Job(loss.__name__, dtype, order[i % len(order)], first_seed + i // len(order))
-        for i in range(jobs)
+        Job(loss.__name__, dtype, order[i % len(order)], 1 + i // len(order)) for i in range(jobs)
     ]
 
 

@@ -22,8 +22,7 @@ from fastloss.reference import Parts
 @rowwise(
     Accuracy(
         Bounds(2, 4, 8),
-        soft=Bounds(3, 4, 8),
-        otherwise=Bounds(8, 8, 9),
+        soft=Bounds(3, 3, 8),
         uncovered=frozenset({"softcap"}),
     ),
     target=LABELS_OR_PROBABILITIES,

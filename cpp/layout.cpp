@@ -9,6 +9,8 @@
 #include <limits>
 #include <type_traits>
 
+#include "transpose.hpp"
+
 namespace fastloss {
 namespace {
 
@@ -69,8 +71,21 @@ To convert(Stored x) {
   }
 }
 
+/// Whether elements of type T in consecutive rows are adjacent.
+template <class T>
+bool has_rows_side_by_side(const Matrix& matrix) {
+  return matrix.rows > 1 && matrix.row_stride == sizeof(T) &&
+         std::abs(matrix.column_stride) > matrix.row_stride;
+}
+
 template <class Stored, bool swapped, class To>
 void gather_matrix(const char* from, const Matrix& matrix, To* to) {
+  if constexpr (std::is_same_v<Stored, To> && std::is_floating_point_v<To> && !swapped) {
+    if (has_rows_side_by_side<To>(matrix)) {
+      const auto [rows, columns, row_stride, column_stride] = matrix;
+      return Transposition<To>{rows, columns, column_stride}.to_contiguous(from, to);
+    }
+  }
   matrix.for_each([&](ptrdiff_t offset, ptrdiff_t index) {
     to[index] = convert<To>(load<Stored, swapped>(from + offset));
   });
@@ -78,6 +93,12 @@ void gather_matrix(const char* from, const Matrix& matrix, To* to) {
 
 template <class From, class Stored, bool swapped>
 void scatter_matrix(const From* from, const Matrix& matrix, char* to) {
+  if constexpr (std::is_same_v<Stored, From> && !swapped) {
+    if (has_rows_side_by_side<From>(matrix)) {
+      const auto [rows, columns, row_stride, column_stride] = matrix;
+      return Transposition<From>{rows, columns, column_stride}.to_side_by_side(from, to);
+    }
+  }
   matrix.for_each([&](ptrdiff_t offset, ptrdiff_t index) {
     store<Stored, swapped>(to + offset, static_cast<Stored>(from[index]));
   });

@@ -8,17 +8,19 @@ namespace fastloss::FASTLOSS_LEVEL {
 namespace {
 
 /// The sum. An infinite one has no low part.
-INLINE ExactSum<double> operator+(ExactSum<double> a, ExactSum<double> b) {
+template <class T>
+INLINE ExactSum<T> operator+(ExactSum<T> a, ExactSum<T> b) {
   const auto [high, lost] = exact_sum(a.high, b.high);
-  const double low = lost + (a.low + b.low);
-  return {high, high - high == 0 ? low : 0};
+  const T low = lost + (a.low + b.low);
+  return {high, select(high - high == T(0), low, T(0))};
 }
 
 /// The product. An infinite one has no low part.
-INLINE ExactSum<double> operator*(ExactSum<double> a, ExactSum<double> b) {
+template <class T>
+INLINE ExactSum<T> operator*(ExactSum<T> a, ExactSum<T> b) {
   const auto [high, lost] = exact_product(a.high, b.high);
-  const double low = lost + (a.high * b.low + a.low * b.high);
-  return {high, high - high == 0 ? low : 0};
+  const T low = lost + (a.high * b.low + a.low * b.high);
+  return {high, select(high - high == T(0), low, T(0))};
 }
 
 /// a / b. Where it is not finite, low is NaN.
@@ -28,7 +30,10 @@ INLINE ExactSum<T> exact_quotient(T a, T b) {
   return {high, remainder(a, high, b) / b};
 }
 
-INLINE double rounded(ExactSum<double> x) { return x.high + x.low; }
+template <class T>
+INLINE T rounded(ExactSum<T> x) {
+  return x.high + x.low;
+}
 
 }  // namespace
 }  // namespace fastloss::FASTLOSS_LEVEL

@@ -71,6 +71,12 @@ struct PointwiseLoss {
 
 // ---- row-wise: one term per row of scores -------------------------------------------------------
 
+constexpr int kScratchRows = 2;
+
+/// Rows with no more classes are computed one in each lane: another order of sums than that of
+/// long rows, so that it depends on the number of classes alone.
+constexpr ptrdiff_t kShortRow = 64;
+
 /// Labels of rows that are ignored: no value, no gradient, never read.
 constexpr std::int64_t kIgnored = -1;
 
@@ -90,7 +96,7 @@ struct RowwiseTask {
   T* value;                    // one per row
   T* const* grad[kMaxInputs];  // rows, like the arguments
   T* const* hess[kMaxInputs];
-  T* scratch;  // `classes` numbers
+  T* scratch;  // kScratchRows rows
 };
 
 template <class T>

@@ -258,9 +258,9 @@ INLINE T exp_scaled(auto x, T x_high, T rounder) {
   const T shifted = fma(x_high, T(Constants<ElementOf<T>>::log2_e), rounder);
   return exp_reduced(x, shifted - rounder).high * power_of_two<T>(to_bits(shifted));
 }
-template <class Element>
-constexpr Element exp_scaled_zero(Element k) {
-  return (-k - Float<Element>::exponent_bias) * Element(0.69314718055994530942);
+template <class T>
+constexpr T exp_scaled_zero(T k) {
+  return (-k - T(Float<T>::exponent_bias)) * T(0.69314718055994530942);
 }
 
 /// count·unit, where unit is a power of two.

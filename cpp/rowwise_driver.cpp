@@ -6,11 +6,12 @@
 namespace fastloss {
 namespace {
 
-// Rows that a kernel takes at once: enough that gathering along another axis reads whole cache
-// lines, fewer where rows are so long that a thread would get too much at a time.
-constexpr ptrdiff_t kRows = 16;
+// Rows that a kernel takes at once: so many that gathering along another axis reads several adjacent
+// cache lines at a time, but no more scores than the second cache holds.
+constexpr ptrdiff_t kRows = 64;
+constexpr ptrdiff_t kScores = 65536;
 ptrdiff_t rows_at_once(ptrdiff_t classes) {
-  return std::clamp<ptrdiff_t>(262144 / classes, 1, kRows);
+  return std::clamp<ptrdiff_t>(kScores / classes, 1, kRows);
 }
 // Rows whose labels and weights are looked at together.
 constexpr ptrdiff_t kLabels = 2048;
@@ -60,7 +61,7 @@ double run(const RowwiseCall& call) {
   const int threads = threads_for(work);
   const ptrdiff_t block = rows_at_once(classes);
   const Scratch<T> packed(threads, slices, classes * std::min(block, call.rows));
-  const Scratch<T> exponentials(threads, 1, classes);
+  const Scratch<T> scratch(threads, 1, kScratchRows * classes);
   const Scratch<T> class_weight(call.class_weight != nullptr, 1, classes);
   double class_weight_sum = static_cast<double>(classes);
   if (call.class_weight != nullptr) {
@@ -127,7 +128,7 @@ double run(const RowwiseCall& call) {
       if (wanted & kGrad) task.grad[k] = place(grad[k], rows[used++]);
       if (wanted & kHess) task.hess[k] = place(hess[k], rows[used++]);
     }
-    task.scratch = exponentials.slice(thread, 0);
+    task.scratch = scratch.slice(thread, 0);
     kernel(task);
     for (int k = 0; k < inputs; ++k) {
       if (wanted & kGrad) finish(grad[k]);

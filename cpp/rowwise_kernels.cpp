@@ -7,43 +7,135 @@ namespace fastloss::FASTLOSS_LEVEL {
 namespace {
 
 template <class T>
-INLINE void fill_zeros(T* row, ptrdiff_t count) {
-  __builtin_memset(row, 0, static_cast<std::size_t>(count) * sizeof(T));
+INLINE bool is_ignored(const RowwiseTask<T>& task, ptrdiff_t r) {
+  return (task.weight != nullptr && task.weight[r] == 0) ||
+         (task.labels != nullptr && task.labels[r] == kIgnored);
+}
+template <class T>
+INLINE double weight_of(const RowwiseTask<T>& task, ptrdiff_t r) {
+  return task.weight != nullptr ? static_cast<double>(task.weight[r]) : 1;
 }
 
+template <class Row, class T>
+INLINE void describe(Row& rows, const RowwiseTask<T>& task) {
+  rows.classes = task.classes;
+  rows.labelled = task.labels != nullptr;
+  rows.class_weight = task.class_weight;
+  rows.class_weight_sum = task.class_weight_sum;
+  rows.parameters = task.parameters;
+}
+
+/// Row by row.
 template <class Loss, class T, unsigned wanted>
-void run(const RowwiseTask<T>& task) {
-  constexpr int row_targets = Loss::targets;
-  Row<T> row;
-  row.classes = task.classes;
-  row.labelled = task.labels != nullptr;
-  row.class_weight = task.class_weight;
-  row.class_weight_sum = task.class_weight_sum;
-  row.parameters = task.parameters;
-  row.scratch = task.scratch;
-  const int arguments = Loss::inputs + (row.labelled ? 0 : row_targets);
+void run_rows(const RowwiseTask<T>& task) {
+  OneRow<T> row;
+  describe(row, task);
+  for (int k = 0; k < kScratchRows; ++k) row.scratch[k] = task.scratch + k * task.classes;
+  const int arguments = Loss::inputs + (row.labelled ? 0 : Loss::targets);
   for (ptrdiff_t r = 0; r < task.rows; ++r) {
-    const double weight = task.weight != nullptr ? static_cast<double>(task.weight[r]) : 1;
-    row.label = row.labelled ? task.labels[r] : 0;
-    if constexpr ((wanted & kGrad) != 0) {
-      for (int k = 0; k < Loss::inputs; ++k) row.grad[k] = task.grad[k][r];
-    }
-    if constexpr ((wanted & kHess) != 0) {
-      for (int k = 0; k < Loss::inputs; ++k) row.hess[k] = task.hess[k][r];
+    for (int k = 0; k < Loss::inputs; ++k) {
+      if constexpr ((wanted & kGrad) != 0) row.grad[k] = task.grad[k][r];
+      if constexpr ((wanted & kHess) != 0) row.hess[k] = task.hess[k][r];
     }
     double value = 0;
-    if (weight == 0 || (row.labelled && row.label == kIgnored)) {
+    if (is_ignored(task, r)) {
+      const auto bytes = static_cast<std::size_t>(task.classes) * sizeof(T);
       for (int k = 0; k < Loss::inputs; ++k) {
-        if constexpr ((wanted & kGrad) != 0) fill_zeros(row.grad[k], task.classes);
-        if constexpr ((wanted & kHess) != 0) fill_zeros(row.hess[k], task.classes);
+        if constexpr ((wanted & kGrad) != 0) __builtin_memset(row.grad[k], 0, bytes);
+        if constexpr ((wanted & kHess) != 0) __builtin_memset(row.hess[k], 0, bytes);
       }
     } else {
+      const double weight = weight_of(task, r);
       for (int k = 0; k < arguments; ++k) row.arguments[k] = task.arguments[k][r];
+      row.label = row.labelled ? task.labels[r] : 0;
       row.next = task.arguments[0][r + 1 < task.rows ? r + 1 : r];
       row.factor = task.scale * weight;
       value = weight * Loss::template term<T, wanted>(row);
     }
     if constexpr ((wanted & kValue) != 0) task.value[r] = static_cast<T>(value);
+  }
+}
+
+// ---- short rows: a bundle of them at a time, one in each lane -----------------------------------
+
+template <class T>
+constexpr T zeros[kShortRow] = {};
+
+template <class T>
+struct Bundle {
+  static constexpr int lanes = Vec<T>::lanes;
+  ptrdiff_t classes;
+  bool present[lanes];  // not ignored, and not beyond the last row
+
+  INLINE void read(const T* const* rows, T* bundle) const {
+    for (int lane = 0; lane < lanes; ++lane) {
+      const T* row = present[lane] ? rows[lane] : zeros<T>;
+      for (ptrdiff_t k = 0; k < classes; ++k) bundle[k * lanes + lane] = row[k];
+    }
+  }
+  /// Ignored rows get zeros.
+  INLINE void write(const T* bundle, T* const* rows, int count) const {
+    for (int lane = 0; lane < count; ++lane) {
+      T* row = rows[lane];
+      if (present[lane]) {
+        for (ptrdiff_t k = 0; k < classes; ++k) row[k] = bundle[k * lanes + lane];
+      } else {
+        for (ptrdiff_t k = 0; k < classes; ++k) row[k] = 0;
+      }
+    }
+  }
+};
+
+template <class Loss, class T, unsigned wanted>
+void run_bundles(const RowwiseTask<T>& task) {
+  constexpr int lanes = Vec<T>::lanes;
+  constexpr int inputs = Loss::inputs;
+  alignas(64) T arguments[inputs + Loss::targets][kShortRow * lanes];
+  alignas(64) T grad[inputs][kShortRow * lanes], hess[inputs][kShortRow * lanes];
+  alignas(64) T scratch[kScratchRows][kShortRow * lanes];
+  RowPerLane<T> rows;
+  describe(rows, task);
+  for (int k = 0; k < inputs; ++k) rows.grad[k] = grad[k];
+  for (int k = 0; k < inputs; ++k) rows.hess[k] = hess[k];
+  for (int k = 0; k < kScratchRows; ++k) rows.scratch[k] = scratch[k];
+  const int argument_count = inputs + (rows.labelled ? 0 : Loss::targets);
+
+  Bundle<T> bundle;
+  bundle.classes = task.classes;
+  for (ptrdiff_t start = 0; start < task.rows; start += lanes) {
+    const int count = task.rows - start < lanes ? static_cast<int>(task.rows - start) : lanes;
+    double weight[lanes], factor[lanes];
+    for (int lane = 0; lane < lanes; ++lane) {
+      const bool present = lane < count && !is_ignored(task, start + lane);
+      bundle.present[lane] = present;
+      weight[lane] = present ? weight_of(task, start + lane) : 0;
+      factor[lane] = task.scale * weight[lane];
+      rows.label[lane] = present && rows.labelled ? task.labels[start + lane] : 0;
+    }
+    rows.factor = load_numbers<typename RowPerLane<T>::Number>(factor);
+    for (int k = 0; k < argument_count; ++k) {
+      bundle.read(task.arguments[k] + start, arguments[k]);
+      rows.arguments[k] = arguments[k];
+    }
+    const auto value = Loss::template term<T, wanted>(rows);
+    if constexpr ((wanted & kValue) != 0) {
+      using Number = typename RowPerLane<T>::Number;
+      const auto weighted = convert<Vec<T>>(load_numbers<Number>(weight) * value);
+      store_first(task.value + start, count, weighted);
+    }
+    for (int k = 0; k < inputs; ++k) {
+      if constexpr ((wanted & kGrad) != 0) bundle.write(grad[k], task.grad[k] + start, count);
+      if constexpr ((wanted & kHess) != 0) bundle.write(hess[k], task.hess[k] + start, count);
+    }
+  }
+}
+
+template <class Loss, class T, unsigned wanted>
+void run(const RowwiseTask<T>& task) {
+  if (task.classes <= kShortRow) {
+    run_bundles<Loss, T, wanted>(task);
+  } else {
+    run_rows<Loss, T, wanted>(task);
   }
 }
 

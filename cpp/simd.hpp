@@ -285,6 +285,10 @@ INLINE void store_first(E* p, int count, Vec<E> v) {
 /// The lower and the upper half of the lanes in double precision.
 struct Widened {
   Vec<double> low, high;
+
+  Widened() = default;
+  INLINE Widened(Vec<double> l, Vec<double> h) : low(l), high(h) {}
+  INLINE explicit Widened(double x) : low(x), high(x) {}
 };
 INLINE Widened widen(Vec<float> v) {
 #if defined(__AVX512F__)  // not the plain intrinsics: GCC 12 warns of what is inside them

@@ -10,7 +10,7 @@ namespace {
 template <class T>
 Sum sum(const T* values, const T* weights, ptrdiff_t count) {
   LaneSum<T> sum;
-  for_each_vector<T>(count, [&](auto span, int position) {
+  for_each_vector_of<T>(count, [&](auto span, int position) {
     Vec<T> v = span.load(values, Vec<T>(0));
     if (weights != nullptr) v = v * span.load(weights, Vec<T>(0));
     if constexpr (sizeof(T) == sizeof(double)) {

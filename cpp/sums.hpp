@@ -113,7 +113,8 @@ class LaneSum<float> {
 };
 
 /// A sum inside of a term, which is rounded to Element in the end: of doubles all is kept, floats
-/// are added plainly in double, with far more digits than that needs.
+/// are added plainly in double, with far more digits than that needs. A pair of one sign may be
+/// added to each other before: the many terms of a long row hide what that rounds away.
 template <class Element>
 class InnerSum;
 
@@ -121,7 +122,12 @@ template <>
 class InnerSum<double> : LaneSum<double> {
  public:
   INLINE void add(Vec<double> v, int position) { add_of_any_sign(v, position); }
-  using LaneSum<double>::total;
+  INLINE void add_pair(Vec<double> a, Vec<double> b, int position) { add(a + b, position); }
+  INLINE ExactSum<double> total() const {
+    const Sum sum = LaneSum<double>::total();
+    const ExactSum<double> infinite = {sum.high, 0};
+    return sum.high - sum.high == 0 ? exact_sum(sum.high, sum.low) : infinite;
+  }
 };
 
 template <>
@@ -132,7 +138,8 @@ class InnerSum<float> {
     lanes_[2 * position] = lanes_[2 * position] + wide.low;
     lanes_[2 * position + 1] = lanes_[2 * position + 1] + wide.high;
   }
-  INLINE Sum total() const {
+  INLINE void add_pair(Vec<float> a, Vec<float> b, int position) { add(a + b, position); }
+  INLINE ExactSum<double> total() const {
     Vec<double> lanes[2 * kVectorsPerBlock];
     __builtin_memcpy(&lanes, &lanes_, sizeof lanes);
     for (int half = kVectorsPerBlock; half > 0; half /= 2) {
@@ -145,11 +152,48 @@ class InnerSum<float> {
   Vec<double> lanes_[2 * kVectorsPerBlock] = {};
 };
 
-/// A sum over lanes, whose low part may have digits of the high one.
-INLINE ExactSum<double> exact(Sum sum) {
-  const ExactSum<double> infinite = {sum.high, 0};
-  return sum.high - sum.high == 0 ? ordered_sum(sum.high, sum.low) : infinite;
-}
+/// The same, with a sum of its own in each lane.
+template <class Number>
+class InnerSumPerLane;
+
+template <>
+class InnerSumPerLane<Vec<double>> {
+ public:
+  INLINE void add(Vec<double> v, int) {
+    const auto [sum, error] = exact_sum(high_, v);
+    high_ = sum;
+    low_ = low_ + error;
+  }
+  INLINE void add_pair(Vec<double> a, Vec<double> b, int) {
+    add(a, 0);
+    add(b, 0);
+  }
+  INLINE ExactSum<Vec<double>> total() const {
+    const auto [high, low] = exact_sum(high_, low_);
+    const auto infinite = high_ - high_ != Vec<double>(0);
+    return {select(infinite, high_, high), select(infinite, Vec<double>(0), low)};
+  }
+
+ private:
+  Vec<double> high_ = Vec<double>(0), low_ = Vec<double>(0);
+};
+
+template <>
+class InnerSumPerLane<Widened> {
+ public:
+  INLINE void add(Vec<float> v, int) {
+    const Widened wide = widen(v);
+    sum_ = {sum_.low + wide.low, sum_.high + wide.high};
+  }
+  INLINE void add_pair(Vec<float> a, Vec<float> b, int) {
+    add(a, 0);
+    add(b, 0);
+  }
+  INLINE ExactSum<Widened> total() const { return {sum_, Widened(0)}; }
+
+ private:
+  Widened sum_ = Widened(0);
+};
 
 }  // namespace
 }  // namespace fastloss::FASTLOSS_LEVEL

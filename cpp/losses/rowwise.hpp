@@ -11,7 +11,10 @@ namespace fastloss::FASTLOSS_LEVEL {
 namespace {
 
 /// factor·x with 0·inf = 0; NaN stays NaN.
-INLINE double product(double factor, double x) { return factor == 0 && x == x ? 0 : factor * x; }
+template <class Number>
+INLINE Number product(Number factor, Number x) {
+  return select((factor == Number(0)) & (x == x), Number(0), factor * x);
+}
 
 /// −Σₖ cₖ·log softmax(z)ₖ + z_loss·lse(z)², with z = softcap·tanh(x/softcap)/temperature and
 /// cₖ = class weight·((1 − ε)·y + ε/K)ₖ. With m the maximum and s the sum of exp(z − m) over all
@@ -34,36 +37,40 @@ struct CrossEntropy {
     }
   };
 
-  template <class T, unsigned wanted>
-  static double term(const Row<T>& row) {
+  template <class T, unsigned wanted, class Row>
+  INLINE static typename Row::Number term(const Row& row) {
     const Options<T> options(row.parameters);
     if (row.labelled && options.plain()) return of_label<T, wanted>(row);
     return of_distribution<T, wanted>(row, options);
   }
 
  private:
-  template <class T>
-  INLINE static double weight_of_label(const Row<T>& row) {
-    return row.class_weight != nullptr ? static_cast<double>(row.class_weight[row.label]) : 1;
+  template <class Row>
+  INLINE static typename Row::Number weight_of_label(const Row& row) {
+    using Number = typename Row::Number;
+    return row.class_weight != nullptr ? convert<Number>(row.of_label(row.class_weight))
+                                       : Number(1);
   }
 
   /// A label with none of the options but class weights.
-  template <class T, unsigned wanted>
-  INLINE static double of_label(const Row<T>& row) {
+  template <class T, unsigned wanted, class Row>
+  static typename Row::Number of_label(const Row& row) {
     using V = Vec<T>;
+    using Number = typename Row::Number;
     constexpr bool derivatives = (wanted & (kGrad | kHess)) != 0;
     const T* x = row.arguments[0];
-    const T x_label = x[row.label];
-    const double weight = weight_of_label(row);
-    const T peak = row_max(x, row.classes);
-    const auto softmax =
-        Softmax<T>::template of<derivatives>(x, row.classes, peak, T(1), row.scratch, row.next);
+    const Number x_label = convert<Number>(row.at_label(x));
+    const Number weight = weight_of_label(row);
+    const auto top = largest(row, x);
+    const Number peak = convert<Number>(top);
+    T* exponentials = row.scratch[0];
+    const auto softmax = Softmax<Row, T>::template of<derivatives>(row, x, top, T(1), exponentials);
     if constexpr (derivatives) {
-      const double inverse = softmax.inverse().high;
-      const double factor = row.factor * weight * inverse;
-      const V scale(factor), to_p(inverse);
-      for_each_vector<T>(row.classes, [&](auto span, int) {
-        const V e = span.load(row.scratch, V(0));
+      const Number inverse = softmax.inverse().high;
+      const Number factor = row.factor * weight * inverse;
+      const V scale = convert<V>(factor), to_p = convert<V>(inverse);
+      row.for_each_vector([&](auto span, int) {
+        const V e = span.load(exponentials, V(0));
         const V p = scale * e;
         if constexpr ((wanted & kGrad) != 0) span.store(row.grad[0], p);
         if constexpr ((wanted & kHess) != 0) {
@@ -71,11 +78,11 @@ struct CrossEntropy {
         }
       });
       if constexpr ((wanted & kGrad) != 0) {
-        const auto e = static_cast<double>(row.scratch[row.label]);
-        row.grad[0][row.label] = static_cast<T>(-factor * softmax.complement(x_label == peak, e));
+        const Number e = convert<Number>(row.at_label(exponentials));
+        row.put_at_label(row.grad[0], -factor * softmax.complement(x_label == peak, e));
       }
     }
-    if constexpr ((wanted & kValue) == 0) return 0;
+    if constexpr ((wanted & kValue) == 0) return Number(0);
     return product(weight, rounded(gap_below(peak, x_label) + softmax.excess()));
   }
 
@@ -98,17 +105,20 @@ struct CrossEntropy {
 
   /// The coefficients cₖ of a row. A label's own part, class weight·(1 − ε), is kept apart: in the
   /// label's gradient it must not cancel.
-  template <class T>
+  template <class Row, class T>
   class Coefficients {
     using V = Vec<T>;
+    using Element = typename Row::Element;
+    using Number = typename Row::Number;
 
    public:
-    double uniform, label_weight, own;  // ε/K; the label's class weight and own part, or 0
+    double uniform;            // ε/K
+    Number label_weight, own;  // the label's class weight and own part, or 0
 
-    INLINE Coefficients(const Row<T>& row, double label_smoothing)
+    INLINE Coefficients(const Row& row, double label_smoothing)
         : uniform(label_smoothing / static_cast<double>(row.classes)),
-          label_weight(row.labelled ? weight_of_label(row) : 0),
-          own(label_weight * (1 - label_smoothing)),
+          label_weight(row.labelled ? weight_of_label(row) : Number(0)),
+          own(label_weight * Number(1 - label_smoothing)),
           row_(row),
           share_(uniform),
           kept_(1 - label_smoothing) {}
@@ -117,71 +127,83 @@ struct CrossEntropy {
     INLINE V of(auto span) const {
       V c = share_;
       if (!row_.labelled) c = fma(kept_, span.load(row_.arguments[1], V(0)), share_);
-      if (row_.class_weight != nullptr) c = c * span.load(row_.class_weight, V(0));
+      if (row_.class_weight != nullptr) c = c * span.of_classes(row_.class_weight);
       return span.zero_beyond(c);
     }
 
     struct Totals {
-      ExactSum<double> mass;  // Σ cₖ without the own part
-      double linear;          // Σ cₖ(peak − scoreₖ)
+      ExactSum<Number> mass;  // Σ cₖ without the own part
+      Number linear;          // Σ cₖ(peak − scoreₖ)
     };
-    INLINE Totals totals(const T* scores, T peak) const {
-      Totals totals = {{uniform * row_.class_weight_sum, 0}, 0};
+    INLINE Totals totals(const T* scores, Element peak) const {
+      Totals totals = {{Number(uniform * row_.class_weight_sum), Number(0)}, Number(0)};
       if (!row_.labelled || uniform != 0) {
-        InnerSum<T> mass, linear;
+        typename Row::Sum mass, linear;
         const V top(peak);
-        for_each_vector<T>(row_.classes, [&](auto span, int position) {
-          const V c = of(span);
-          const V score = span.load(scores, V(0));
-          const V gap = select(score == top, V(0), top - score);
-          mass.add(c, position);
-          linear.add(select(c == V(0), V(0), c * gap), position);
+        const bool is_infinite = any(peak - peak != Element(0));
+        const auto gap = [&](auto span, V c) {
+          const V score = span.load(scores, top);
+          V distance = top - score;
+          if (is_infinite) distance = select(score == top, V(0), distance);
+          return select(c == V(0), V(0), c * distance);
+        };
+        row_.for_each_pair([&](auto first, auto second, int position) {
+          const V a = of(first), b = of(second);
+          if (!row_.labelled) {
+            mass.add(a, position);
+            mass.add(b, position);
+          }
+          linear.add_pair(gap(first, a), gap(second, b), position);
         });
-        totals.linear = rounded(exact(linear.total()));
-        if (!row_.labelled) totals.mass = exact(mass.total());
+        totals.linear = rounded(linear.total());
+        if (!row_.labelled) totals.mass = mass.total();
       }
       if (row_.labelled) {
-        totals.linear += product(own, rounded(gap_below(peak, scores[row_.label])));
+        const auto label = convert<Number>(row_.at_label(scores));
+        const Number gap = rounded(gap_below(convert<Number>(peak), label));
+        totals.linear = totals.linear + product(own, gap);
       }
       return totals;
     }
 
    private:
-    const Row<T>& row_;
+    const Row& row_;
     V share_, kept_;
   };
 
   /// A row of probabilities, or a label with options.
-  template <class T, unsigned wanted>
-  static double of_distribution(const Row<T>& row, const Options<T>& options) {
+  template <class T, unsigned wanted, class Row>
+  static typename Row::Number of_distribution(const Row& row, const Options<T>& options) {
+    using Number = typename Row::Number;
     constexpr bool derivatives = (wanted & (kGrad | kHess)) != 0;
     const T* x = row.arguments[0];
     const T* scores = x;  // the temperature is the softmax's
     if (options.capped()) {
-      for_each_vector<T>(row.classes, [&](auto span, int) {
-        span.store(row.scratch, capped(span.load(x, Vec<T>(0)), options));
+      row.for_each_vector([&](auto span, int) {
+        span.store(row.scratch[1], capped(span.load(x, Vec<T>(0)), options));
       });
-      scores = row.scratch;
+      scores = row.scratch[1];
     }
-    const T peak = row_max(scores, row.classes);
-    const bool label_leads = row.labelled && scores[row.label] == peak;
-    const Coefficients<T> coefficients(row, options.label_smoothing);
-    const auto [mass, linear] = coefficients.totals(scores, peak);
+    const auto top = largest(row, scores);
+    const Number peak = convert<Number>(top), temperature(options.temperature);
+    const Coefficients<Row, T> coefficients(row, options.label_smoothing);
+    const auto [mass, linear] = coefficients.totals(scores, top);
 
-    const auto softmax = Softmax<T>::template of<derivatives>(
-        scores, row.classes, peak, static_cast<T>(options.temperature), row.scratch, row.next);
-    const ExactSum<double> excess = softmax.excess();
-    const ExactSum<double> lse =
-        exact_quotient(static_cast<double>(peak), options.temperature) + excess;
+    const auto softmax = Softmax<Row, T>::template of<derivatives>(
+        row, scores, top, static_cast<T>(options.temperature), row.scratch[0]);
+    const ExactSum<Number> excess = softmax.excess();
+    const ExactSum<Number> lse = exact_quotient(peak, temperature) + excess;
     if constexpr (derivatives) {
+      const Number score = row.labelled ? convert<Number>(row.at_label(scores)) : Number(0);
       differentiate<T, wanted>(row, options, coefficients, mass, softmax, rounded(lse),
-                               label_leads);
+                               score == peak);
     }
-    if constexpr ((wanted & kValue) == 0) return 0;
-    const double correction = lse.low == 0 ? 0 : 2 * lse.high * lse.low;
-    const double lse_squared = fma(lse.high, lse.high, correction);
-    return linear / options.temperature + product(mass.high + coefficients.own, rounded(excess)) +
-           product(options.z_loss, lse_squared);
+    if constexpr ((wanted & kValue) == 0) return Number(0);
+    const Number correction =
+        select(lse.low == Number(0), Number(0), Number(2) * lse.high * lse.low);
+    const Number lse_squared = fma(lse.high, lse.high, correction);
+    return linear / temperature + product(mass.high + coefficients.own, rounded(excess)) +
+           product(Number(options.z_loss), lse_squared);
   }
 
   /// The derivatives of a class, from its exponential e and coefficient c.
@@ -190,91 +212,112 @@ struct CrossEntropy {
   /// and c may have nearly all there is, it is (Σ − c + pull)·p − c(1 − p): two parts that do not
   /// cancel, given what the other classes have of Σ to full precision. hess is
   /// p·((Σ + pull)·(1 − p) + 2·z_loss·p), p and 1 − p in units whose product is one.
-  template <class T>
+  template <class Row, class T>
   class Derivatives {
-   public:
-    double pull;
+    using Number = typename Row::Number;
 
-    INLINE Derivatives(const Options<T>& options, ExactSum<double> mass, const Softmax<T>& softmax,
-                       double lse)
-        : pull(options.z_loss == 0 ? 0 : 2 * options.z_loss * lse) {
-      const ExactSum<double> inverse = softmax.inverse();
-      const ExactSum<double> slope = exact_quotient(1.0, options.temperature);
-      const ExactSum<double> drawn = mass + ExactSum<double>{pull, 0};
-      const ExactSum<double> p_slope = slope * inverse;  // first, lest a tiny p be lost
+   public:
+    Number pull;
+
+    INLINE Derivatives(const Options<T>& options, ExactSum<Number> mass,
+                       const Softmax<Row, T>& softmax, Number lse)
+        : pull(options.z_loss == 0 ? Number(0) : Number(2 * options.z_loss) * lse) {
+      const Number temperature(options.temperature);
+      const ExactSum<Number> inverse = softmax.inverse();
+      const ExactSum<Number> slope = exact_quotient(Number(1), temperature);
+      const ExactSum<Number> drawn = mass + ExactSum<Number>{pull, Number(0)};
+      const ExactSum<Number> p_slope = slope * inverse;  // first, lest a tiny p be lost
       slope_ = slope.high;
       draw_ = slope * (drawn * inverse);
-      no_draw_ = draw_.high == draw_.high ? 0 : draw_.high;
+      draw_is_infinite_ = any(abs(draw_.high) == Number(infinity));
       peak_p_ = rounded(p_slope * softmax.peak());
       peak_against_ = rounded(p_slope * softmax.others());
       // A huge pull is lowered first, lest it overflow.
-      const bool huge = drawn.high > 1 / unit && drawn.high - drawn.high == 0;
-      const double guard = huge ? unit * unit : 1;
-      const ExactSum<double> unit_slope = p_slope * ExactSum<double>{1 / unit, 0};
+      const auto is_huge = (drawn.high > Number(1 / unit)) & (drawn.high - drawn.high == Number(0));
+      const Number guard = select(is_huge, Number(unit * unit), Number(1));
+      const ExactSum<Number> unit_slope = p_slope * ExactSum<Number>{Number(1 / unit), Number(0)};
       push_ = guard * drawn.high;
-      square_ = guard * 2 * options.z_loss;
+      square_ = guard * Number(2 * options.z_loss);
       to_hess_ = rounded(unit_slope * unit_slope) / guard;
     }
 
-    /// `others` is Σ − c + pull, `complement` the sum of the exponentials less e.
+    /// Away from the peak.
     template <class N>
-    INLINE N grad(N e, N c, N others, auto at_peak) const {
-      const auto impossible = e == N(0);  // it is not drawn, even where the pull is infinite
-      const auto [draw, draw_low] = split<N>(draw_);
-      const N away = fma(draw_low, e, -(c * N(slope_)));
-      return select(at_peak, fma(others, N(peak_p_), -(c * N(peak_against_))),
-                    fma(select(impossible, N(no_draw_), draw), e, away));
+    INLINE N grad(N e, N c) const {
+      auto [draw, draw_low] = split<N>(draw_);
+      if (draw_is_infinite_) {  // an impossible class is not drawn even so
+        draw = select((e == N(0)) & (abs(draw) == N(infinity)), N(0), draw);
+      }
+      return fma(draw, e, fma(draw_low, e, -(c * convert<N>(slope_))));
     }
+    /// At the peak; `others` is Σ − c + pull.
+    template <class N>
+    INLINE N grad_at_peak(N c, N others) const {
+      return fma(others, convert<N>(peak_p_), -(c * convert<N>(peak_against_)));
+    }
+    /// `complement` is the sum of the exponentials less e.
     template <class N>
     INLINE N hess(N e, N complement) const {
       const N p = N(unit) * e;
-      const N push = fma(N(push_), N(unit) * complement, N(square_) * p);
-      return select(e == N(0), N(0), p * push) * N(to_hess_);
+      const N push = fma(convert<N>(push_), N(unit) * complement, convert<N>(square_) * p);
+      return select(e == N(0), N(0), p * push) * convert<N>(to_hess_);
     }
 
     /// In two numbers of another type.
     template <class N>
-    INLINE static ExactSum<N> split(ExactSum<double> x) {
-      const auto high = static_cast<ElementOf<N>>(x.high);
-      return {N(high), N(high - high == 0 ? (x.high - high) + x.low : 0)};
+    INLINE static ExactSum<N> split(ExactSum<Number> x) {
+      const auto element = convert<typename Row::Element>(x.high);
+      const Number high = convert<Number>(element);
+      const Number low = select(high - high == Number(0), (x.high - high) + x.low, Number(0));
+      return {convert<N>(high), convert<N>(low)};
     }
 
    private:
-    static constexpr double unit = Constants<T>::unit;
-    ExactSum<double> draw_;
-    double no_draw_, slope_, peak_p_, peak_against_, push_, square_, to_hess_;
+    static constexpr double unit = Constants<T>::unit, infinity = Constants<T>::infinity;
+    ExactSum<Number> draw_;
+    bool draw_is_infinite_;  // of any row
+    Number slope_, peak_p_, peak_against_, push_, square_, to_hess_;
   };
 
-  template <class T, unsigned wanted>
-  INLINE static void differentiate(const Row<T>& row, const Options<T>& options,
-                                   const Coefficients<T>& coefficients, ExactSum<double> mass,
-                                   const Softmax<T>& softmax, double lse, bool label_leads) {
+  template <class T, unsigned wanted, class Row>
+  INLINE static void differentiate(const Row& row, const Options<T>& options,
+                                   const Coefficients<Row, T>& coefficients,
+                                   ExactSum<typename Row::Number> mass,
+                                   const Softmax<Row, T>& softmax, typename Row::Number lse,
+                                   auto label_leads) {
     using V = Vec<T>;
+    using Number = typename Row::Number;
     const T* x = row.arguments[0];
-    const ExactSum<double> all = mass + ExactSum<double>{coefficients.own, 0};
-    const Derivatives<T> of_class(options, all, softmax, lse);
-    const auto [all_high, all_low] = Derivatives<T>::template split<V>(all);
-    const V pull(of_class.pull), factor(row.factor);
-    const double x_label = row.labelled ? static_cast<double>(x[row.label]) : 0;
-    const double e_label = row.labelled ? static_cast<double>(row.scratch[row.label]) : 0;
-    for_each_vector<T>(row.classes, [&](auto span, int) {
-      const V e = span.load(row.scratch, V(0));
+    const T* exponentials = row.scratch[0];
+    const ExactSum<Number> all = mass + ExactSum<Number>{coefficients.own, Number(0)};
+    const Derivatives<Row, T> of_class(options, all, softmax, lse);
+    const auto [all_high, all_low] = Derivatives<Row, T>::template split<V>(all);
+    const V pull = convert<V>(of_class.pull), factor = convert<V>(row.factor);
+    const V top(softmax.at_peak());
+    const Number x_label = row.labelled ? convert<Number>(row.at_label(x)) : Number(0);
+    row.for_each_vector([&](auto span, int) {
+      const V e = span.load(exponentials, V(0));
       const V c = coefficients.of(span);
-      const V others = ((all_high - c) + all_low) + pull;
-      V grad = of_class.grad(e, c, others, e == V(softmax.at_peak()));
+      V grad = of_class.grad(e, c);
+      if (const auto at_peak = e == top; any(at_peak)) {
+        const V others = ((all_high - c) + all_low) + pull;
+        grad = select(at_peak, of_class.grad_at_peak(c, others), grad);
+      }
       V hess = of_class.hess(e, softmax.complement(e));
       if (options.capped()) chain(span.load(x, V(0)), options, grad, hess);
       if constexpr ((wanted & kGrad) != 0) span.store(row.grad[0], factor * grad);
       if constexpr ((wanted & kHess) != 0) span.store(row.hess[0], factor * hess);
     });
     if (!row.labelled) return;
-    const double shared = coefficients.label_weight * coefficients.uniform;
-    double grad = of_class.grad(e_label, coefficients.own + shared,
-                                mass.high - shared + of_class.pull, label_leads);
-    double hess = of_class.hess(e_label, softmax.complement(label_leads, e_label));
+    const Number e = convert<Number>(row.at_label(exponentials));
+    const Number shared = coefficients.label_weight * Number(coefficients.uniform);
+    const Number c = coefficients.own + shared;
+    Number grad = select(label_leads, of_class.grad_at_peak(c, mass.high - shared + of_class.pull),
+                         of_class.grad(e, c));
+    Number hess = of_class.hess(e, softmax.complement(label_leads, e));
     if (options.capped()) chain(x_label, options, grad, hess);
-    if constexpr ((wanted & kGrad) != 0) row.grad[0][row.label] = static_cast<T>(row.factor * grad);
-    if constexpr ((wanted & kHess) != 0) row.hess[0][row.label] = static_cast<T>(row.factor * hess);
+    if constexpr ((wanted & kGrad) != 0) row.put_at_label(row.grad[0], row.factor * grad);
+    if constexpr ((wanted & kHess) != 0) row.put_at_label(row.hess[0], row.factor * hess);
   }
 };
 

@@ -48,9 +48,10 @@ def run(arguments: argparse.Namespace) -> int:
         # Only here: the extra [bench] must not be needed to parse the arguments.
         from fastloss.bench import command  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        if error.name not in EXTRA:
+        missing = str(error.name).partition(".")[0]
+        if missing not in EXTRA:
             raise
-        print(f"this needs {error.name}: pip install 'fastloss[bench]'", file=sys.stderr)
+        print(f"this needs {missing}: pip install 'fastloss[bench]'", file=sys.stderr)
         return 1
     return command.measure_and_show(arguments)
 

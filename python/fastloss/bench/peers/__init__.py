@@ -18,13 +18,13 @@ import numpy as np
 from fastloss.bench.problems import Array, Arrays, Problem
 
 PEERS: Mapping[str, str] = {
-    "numpy": "numpy",
-    "torch": "torch",
-    "torch.compile": "torch_compile",
-    "jax": "jax",
-    "sklearn": "sklearn",
-    "numba": "numba",
-    "numexpr": "numexpr",
+    "numpy": "by_numpy",
+    "torch": "by_torch",
+    "torch.compile": "by_torch_compile",
+    "jax": "by_jax",
+    "sklearn": "by_sklearn",
+    "numba": "by_numba",
+    "numexpr": "by_numexpr",
 }
 """The module of each, by the name that the command line has for it."""
 

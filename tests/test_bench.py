@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The benchmark: fair contests, what it prints and stores."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import fastloss as fl
+from cases import losses
+from fastloss import bench
+from fastloss.__main__ import main
+from fastloss.bench import peers
+from fastloss.bench.contest import FASTLOSS, compare
+from fastloss.bench.peers import Call, Contestant, by_numpy
+from fastloss.bench.problems import DTYPES, Problem, parse_shape, problems
+from fastloss.bench.results import Results, Row
+from fastloss.bench.timing import Quartiles, Timed, interleaved
+from fastloss.domains import Domain
+from processes import output, python
+
+TINY = {"pointwise": (50,), "rowwise": (6, 5)}
+NUMPY_ONLY = ["--peers", "numpy"]
+
+each_dtype = pytest.mark.parametrize("dtype", DTYPES)
+
+
+def tiny(loss: Any, dtype: str = "float32") -> Problem:
+    return Problem(loss, dtype, TINY[loss.family])
+
+
+@pytest.fixture(autouse=True)
+def _short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Times are not what is tested here."""
+    monkeypatch.setattr("fastloss.bench.timing.NANOSECONDS", 1)
+    monkeypatch.setattr("fastloss.bench.timing.PAUSE", 0)
+    monkeypatch.setattr("fastloss.bench.cpus.bind_to", lambda _: None)
+
+
+@each_dtype
+@losses
+def test_arguments_are_valid(loss: Any, dtype: str) -> None:
+    problem = tiny(loss, dtype)
+    arrays = problem.draw()
+    for name in loss.inputs:
+        assert arrays[name].dtype == dtype
+        assert arrays[name].shape == problem.shape
+    for name in loss.targets:
+        fl.check_target(loss, arrays[name])
+    assert np.isfinite(loss(*arrays.values()))
+    for name, array in problem.draw().items():
+        np.testing.assert_array_equal(array, arrays[name])
+
+
+@pytest.mark.parametrize(
+    "domain", [Domain("", 2), Domain("", high=-3), Domain("", -1, 5), Domain("")]
+)
+def test_targets_are_in_their_domain(domain: Domain, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fl.mse, "domain", {"target": domain})
+    assert domain.contains(Problem(fl.mse, "float64", (1000,)).draw()["target"]).all()
+
+
+@each_dtype
+@losses
+def test_numpy_has_equal_results(loss: Any, dtype: str) -> None:
+    row = compare(tiny(loss, dtype), by_numpy.contestants(1), rounds=5)
+    assert row.errors == {}
+    assert set(row.times) == {FASTLOSS, by_numpy.NAME}
+
+
+@losses
+def test_numpy_is_spelled_as_a_careful_user_does(loss: Any) -> None:
+    assert loss.__name__ in by_numpy.SPELLINGS
+
+
+def test_a_loss_without_a_spelling_is_its_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(by_numpy.SPELLINGS, "mae")
+    called = []
+    monkeypatch.setattr(
+        fl.mae.reference, "value_and_grad", lambda *x: called.append(x) or fl.mae.value_and_grad(*x)
+    )
+    assert compare(tiny(fl.mae), by_numpy.contestants(1), rounds=5).errors == {}
+    assert called
+
+
+@pytest.mark.peers
+@pytest.mark.filterwarnings("default")  # other libraries' own
+@pytest.mark.parametrize("name", peers.PEERS)
+@each_dtype
+@losses
+def test_peers_have_equal_results(loss: Any, dtype: str, name: str) -> None:
+    contestants = peers.load(name).contestants(1)
+    row = compare(tiny(loss, dtype), contestants, rounds=5)
+    assert row.errors == {}
+    lacks = {"sklearn": {"gaussian_nll"}, "numexpr": {"cross_entropy"}}.get(name, set())
+    expected = set() if loss.__name__ in lacks else {x.name for x in contestants}
+    assert set(row.times) == {FASTLOSS, *expected}
+
+
+def test_other_results_and_failures_are_errors() -> None:
+    def off_by_little(problem: Problem, arrays: Any) -> Call:
+        value, grad = problem.loss.value_and_grad(*arrays.values())
+        return Call(lambda: (value, grad * np.float32(1.0001)))
+
+    def broken(problem: Problem, arrays: Any) -> Call:
+        raise RuntimeError("no compiler\nand more")
+
+    contestants = [
+        Contestant("off", off_by_little),
+        Contestant("broken", broken),
+        Contestant("lacks it", lambda *_: None),
+    ]
+    row = compare(tiny(fl.huber), contestants, rounds=5)
+    assert set(row.times) == {FASTLOSS}
+    assert set(row.errors) == {"off", "broken"}
+    assert "differs" in row.errors["off"]
+    assert row.errors["broken"] == "RuntimeError: no compiler"
+
+
+def test_contestants_take_turns() -> None:
+    calls: list[str] = []
+    names = ("a", "b", "c")
+    timed = {name: Timed(lambda name=name: calls.append(name)) for name in names}
+    times = interleaved(timed, rounds=7)
+    assert set(times) == set(names)
+    for found in times.values():
+        assert 0 < found.low <= found.median <= found.high
+    turns = [x for i, x in enumerate(calls) if i == 0 or calls[i - 1] != x]
+    assert turns[-21:] == list(names) * 7
+
+
+def test_a_context_is_entered_for_the_measurement() -> None:
+    threads = []
+    with fl.threads(1):
+        timed = Timed(lambda: threads.append(fl.get_num_threads()), context=lambda: fl.threads(3))
+        interleaved({"": timed}, rounds=5)
+    assert set(threads) == {3}
+
+
+def test_sizes_that_fit_a_family() -> None:
+    chosen = [fl.mse, fl.cross_entropy]
+    shapes = [parse_shape("10"), parse_shape("4x7")]
+    found = {(p.loss.__name__, p.size) for p in problems(chosen, ["float32"], shapes)}
+    assert found == {("mse", "10"), ("cross_entropy", "4x7")}
+
+
+def test_results_are_stored_and_read(tmp_path: Path) -> None:
+    results = Results.here(2, ["numpy"])
+    assert results.versions["numpy"] == np.__version__
+    row = Row.of("value_and_grad", tiny(fl.cross_entropy))
+    row.times["fastloss"] = Quartiles(1.5, 2.5, 3.5)
+    row.errors["NumPy"] = "it differs: ≠"
+    results.rows.append(row)
+    results.save(tmp_path / "results.json")
+    assert Results.load(tmp_path / "results.json") == results
+    assert row.problem == tiny(fl.cross_entropy)
+
+
+def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "results.json"
+    sizes = ["--sizes", "10", "4x5"]
+    assert main(["bench", "mse", "cross_entropy", *NUMPY_ONLY, *sizes, "--save", str(file)]) == 0
+    printed = capsys.readouterr().out
+    for word in ("mse, float32, 10", "cross_entropy, float32, 4x5", f"numpy {np.__version__}"):
+        assert word in printed
+    rows = Results.load(file).rows
+    assert [(row.loss, row.size) for row in rows] == [("mse", "10"), ("cross_entropy", "4x5")]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["hubert"],
+        ["--peers", "numpy,pytorch"],
+        ["--sizes", "ten"],
+        ["--sizes", "0"],
+        ["--threads", "0"],
+        ["--threads", "100000"],
+        ["--dtype", "float16"],
+    ],
+)
+def test_wrong_arguments_are_refused(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["bench", *arguments])
+
+
+def test_sizes_of_no_chosen_loss_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "mse", *NUMPY_ONLY, "--sizes", "4x5"]) == 1
+    assert "sizes" in capsys.readouterr().err
+
+
+def test_missing_peers_are_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "numexpr", None)
+    monkeypatch.delitem(sys.modules, "fastloss.bench.peers.by_numexpr", raising=False)
+    assert main(["bench", "mse", "--peers", "numpy,numexpr", "--sizes", "10"]) == 0
+    message = capsys.readouterr().err
+    assert "numexpr" in message
+    assert 'pip install "fastloss[peers]"' in message
+
+
+def test_missing_extra_names_the_command_that_installs_it() -> None:
+    done = python("""
+        import sys
+        from fastloss import bench
+        from fastloss.__main__ import main
+        sys.modules.update(dict.fromkeys(bench.EXTRA))  # None: the import fails
+        sys.exit(main(["bench"]))
+    """)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].endswith("pip install 'fastloss[bench]'")
+
+
+def test_threads_are_those_that_the_process_is_bound_to() -> None:
+    script = """
+        import os
+        import fastloss as fl
+        from fastloss.bench import cpus
+        cpus.bind_to(1)
+        print(len(os.sched_getaffinity(0)), fl.get_num_threads())
+    """
+    assert output(script) == "1 1"
+
+
+def test_fastloss_imports_no_other_library() -> None:
+    script = """
+        import sys
+        import fastloss, fastloss.bench, fastloss.__main__
+        print(*sys.modules)
+    """
+    others = {"torch", "jax", "sklearn", "numba", "numexpr", *bench.EXTRA}
+    assert others.isdisjoint(output(script).split())

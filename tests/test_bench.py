@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,10 @@ import pytest
 
 import fastloss as fl
 from cases import losses
-from fastloss import bench
+from fastloss import _core, bench
 from fastloss.__main__ import main
-from fastloss.bench import peers
-from fastloss.bench.contest import FASTLOSS, compare
+from fastloss.bench import contest, peers
+from fastloss.bench.contest import FASTLOSS, ROOFLINES, compare
 from fastloss.bench.peers import Call, Contestant, by_numpy
 from fastloss.bench.problems import DTYPES, Problem, parse_shape, problems
 from fastloss.bench.results import Results, Row
@@ -24,8 +25,10 @@ from fastloss.domains import Domain
 from processes import output, python
 
 TINY = {"pointwise": (50,), "rowwise": (6, 5)}
+OURS = {FASTLOSS, *ROOFLINES}
 NUMPY_ONLY = ["--peers", "numpy"]
 
+each_level = pytest.mark.parametrize("level", [x for x, runs in _core.isa_levels() if runs])
 each_dtype = pytest.mark.parametrize("dtype", DTYPES)
 
 
@@ -34,11 +37,14 @@ def tiny(loss: Any, dtype: str = "float32") -> Problem:
 
 
 @pytest.fixture(autouse=True)
-def _short(monkeypatch: pytest.MonkeyPatch) -> None:
+def _short(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Times are not what is tested here."""
     monkeypatch.setattr("fastloss.bench.timing.NANOSECONDS", 1)
     monkeypatch.setattr("fastloss.bench.timing.PAUSE", 0)
+    level = _core.isa()
     monkeypatch.setattr("fastloss.bench.cpus.bind_to", lambda _: None)
+    yield
+    fl.set_isa(level)
 
 
 @each_dtype
@@ -69,7 +75,7 @@ def test_targets_are_in_their_domain(domain: Domain, monkeypatch: pytest.MonkeyP
 def test_numpy_has_equal_results(loss: Any, dtype: str) -> None:
     row = compare(tiny(loss, dtype), by_numpy.contestants(1), rounds=5)
     assert row.errors == {}
-    assert set(row.times) == {FASTLOSS, by_numpy.NAME}
+    assert set(row.times) == {*OURS, by_numpy.NAME}
 
 
 @losses
@@ -98,7 +104,53 @@ def test_peers_have_equal_results(loss: Any, dtype: str, name: str) -> None:
     assert row.errors == {}
     lacks = {"sklearn": {"gaussian_nll"}, "numexpr": {"cross_entropy"}}.get(name, set())
     expected = set() if loss.__name__ in lacks else {x.name for x in contestants}
-    assert set(row.times) == {FASTLOSS, *expected}
+    assert set(row.times) == {*OURS, *expected}
+
+
+@each_level
+@pytest.mark.parametrize("past_cache", [False, True])
+@pytest.mark.parametrize("count", [1, 63, 4096, 100_003])
+@pytest.mark.parametrize(("inputs", "outputs"), [(1, 1), (2, 1), (3, 2)])
+def test_the_roofline_reads_and_writes_everything(
+    inputs: int, outputs: int, count: int, past_cache: bool, level: str
+) -> None:
+    generator = np.random.default_rng(count)
+    given = [generator.integers(2**32, size=count, dtype=np.uint32) for _ in range(inputs)]
+    results = [np.zeros(count + 1, np.uint32) for _ in range(outputs)]
+    fl.set_isa(level)
+    with fl.threads(3):
+        _core.move_bytes(given, [x[:count] for x in results], past_cache=past_cache)
+    for found in results:
+        np.testing.assert_array_equal(found[:count], sum(given[1:], given[0]))
+        assert found[count] == 0
+
+
+@pytest.mark.parametrize(
+    ("inputs", "outputs"),
+    [
+        ([], [np.zeros(4)]),
+        ([np.zeros(4)], []),
+        ([np.zeros(4)], [np.zeros(4, np.float32)]),
+        ([np.zeros(3, np.uint8)], [np.zeros(3, np.uint8)]),
+        ([np.zeros(8)[::2]], [np.zeros(4)]),
+        ([np.zeros(4)], [np.broadcast_to(np.zeros(1), 4)]),
+        ([np.zeros(4)], [np.zeros(5)[1:]]),
+        ([[0.0]], [np.zeros(1)]),
+    ],
+)
+def test_the_roofline_refuses_other_arrays(inputs: Any, outputs: Any) -> None:
+    with pytest.raises((TypeError, ValueError), match="move_bytes: expected"):
+        _core.move_bytes(inputs, outputs, past_cache=True)
+
+
+def test_the_roofline_moves_what_a_loss_moves() -> None:
+    problem = tiny(fl.gaussian_nll)
+    moved = contest.roofline(problem, problem.draw(), past_cache=False).statement
+    inputs, outputs = moved.args
+    assert (len(inputs), len(outputs)) == (3, 2)
+    problem = tiny(fl.cross_entropy)
+    inputs, outputs = contest.roofline(problem, problem.draw(), past_cache=False).statement.args
+    assert [x.shape for x in inputs] == [x.shape for x in outputs] == [problem.shape]
 
 
 def test_other_results_and_failures_are_errors() -> None:
@@ -115,7 +167,7 @@ def test_other_results_and_failures_are_errors() -> None:
         Contestant("lacks it", lambda *_: None),
     ]
     row = compare(tiny(fl.huber), contestants, rounds=5)
-    assert set(row.times) == {FASTLOSS}
+    assert set(row.times) == OURS
     assert set(row.errors) == {"off", "broken"}
     assert "differs" in row.errors["off"]
     assert row.errors["broken"] == "RuntimeError: no compiler"
@@ -207,7 +259,7 @@ def test_missing_peers_are_named(
 def test_missing_extra_names_the_command_that_installs_it() -> None:
     done = python("""
         import sys
-        from fastloss import bench
+        from fastloss import _core, bench
         from fastloss.__main__ import main
         sys.modules.update(dict.fromkeys(bench.EXTRA))  # None: the import fails
         sys.exit(main(["bench"]))

@@ -9,12 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from fastloss import _core
 from fastloss.bench.peers import Call, Contestant, flat
 from fastloss.bench.problems import Array, Arrays, Problem
 from fastloss.bench.results import VALUE_AND_GRAD, Row
 from fastloss.bench.timing import ROUNDS, Timed, interleaved
 
 FASTLOSS = "fastloss"
+ROOFLINES = {"roofline": False, "roofline, non-temporal": True}
+"""What memory alone costs, and whether the stores go past the caches."""
 
 
 def out_for(problem: Problem, arrays: Arrays) -> tuple[None, Any]:
@@ -27,6 +30,13 @@ def own_call(problem: Problem, arrays: Arrays) -> Call:
     """Return the call of fastloss, with preallocated gradients."""
     out = out_for(problem, arrays)
     return Call(partial(problem.loss.value_and_grad, *arrays.values(), out=out))
+
+
+def roofline(problem: Problem, arrays: Arrays, past_cache: bool) -> Timed:
+    """Return what reads the same arrays and writes as many; labels are left out."""
+    inputs = [x for x in arrays.values() if x.shape == problem.shape]
+    outputs = [np.empty_like(arrays[name]) for name in problem.loss.inputs]
+    return Timed(partial(_core.move_bytes, inputs, outputs, past_cache=past_cache))
 
 
 def compare(problem: Problem, contestants: Sequence[Contestant], rounds: int = ROUNDS) -> Row:
@@ -45,6 +55,8 @@ def compare(problem: Problem, contestants: Sequence[Contestant], rounds: int = R
             calls[contestant.name] = Timed(call.compute)
         except Exception as error:  # another library's, whatever it is
             row.errors[contestant.name] = f"{type(error).__name__}: {error}".partition("\n")[0]
+    for name, past_cache in ROOFLINES.items():
+        calls[name] = roofline(problem, arrays, past_cache)
     row.times = interleaved(calls, rounds)
     return row
 

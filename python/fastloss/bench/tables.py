@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from rich import box
 from rich.table import Table
 
-from fastloss.bench.contest import FASTLOSS
+from fastloss.bench.contest import FASTLOSS, ROOFLINES
 from fastloss.bench.results import Results, Row
 
 UNITS = (("s", 1e9), ("ms", 1e6), ("µs", 1e3), ("ns", 1))
@@ -25,21 +25,28 @@ def table(row: Row) -> Table:
     """Lay out the times of a row, the fastest first."""
     title = f"{row.loss}, {row.dtype}, {row.size}"
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
-    table.add_column("", width=30)
+    table.add_column("", width=23, no_wrap=True)
     for heading in ("median", "quartiles", "fastloss is"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     own = row.times[FASTLOSS].median
     for name, found in sorted(row.times.items(), key=lambda item: item[1].median):
         table.add_row(
             name,
             spelled(found.median),
             f"{spelled(found.low)} to {spelled(found.high)}",
-            "" if name == FASTLOSS else f"{found.median / own:.2f}×",
+            ratio(name, found.median / own),
             style="green" if name == FASTLOSS else None,
         )
     for name, error in row.errors.items():
         table.add_row(name, f"[red]{error}", style="red")
     return table
+
+
+def ratio(name: str, to_own: float) -> str:
+    """Say how a time compares with that of fastloss."""
+    if name == FASTLOSS:
+        return ""
+    return f"at {to_own:.0%}" if name in ROOFLINES else f"{to_own:.2f}× as fast"
 
 
 def spelled(nanoseconds: float) -> str:

@@ -38,6 +38,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--huge", action="store_true", help="also arrays of four times the last-level cache"
     )
+    parser.add_argument(
+        "--table",
+        action="store_true",
+        help="also threads, small calls, options, weights, CPU levels; and which targets are met",
+    )
     parser.add_argument("--save", type=Path, metavar="FILE.json", help="store the results")
     parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw the results")
 

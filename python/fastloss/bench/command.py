@@ -10,12 +10,13 @@ from collections.abc import Iterable, Iterator
 from rich.console import Console
 
 import fastloss as fl
-from fastloss.bench import cpus, peers
+from fastloss.bench import cpus, peers, plots
 from fastloss.bench.contest import compare
+from fastloss.bench.experiments import EXPERIMENTS
 from fastloss.bench.peers import Contestant
 from fastloss.bench.problems import Problem, problems, shapes_beyond_cache
-from fastloss.bench.results import Results
-from fastloss.bench.tables import about, table
+from fastloss.bench.results import Results, Row
+from fastloss.bench.tables import about, table, table_of_targets
 
 
 def measure_and_show(arguments: argparse.Namespace) -> int:
@@ -27,16 +28,31 @@ def measure_and_show(arguments: argparse.Namespace) -> int:
     results = Results.here(threads, distributions)
     console.print(*about(results), sep="\n", end="\n\n")
 
-    for problem in chosen_problems(arguments, console):
-        row = compare(problem, contestants)
+    for row in measured(arguments, contestants, console):
         console.print(table(row))
         results.rows.append(row)
+        if arguments.save:
+            results.save(arguments.save)
     if not results.rows:
         print("no loss that was chosen has such sizes", file=sys.stderr)
         return 1
-    if arguments.save:
-        results.save(arguments.save)
+    if arguments.table:
+        console.print(table_of_targets(results.rows))
+    if arguments.plot:
+        plots.save(arguments.plot, results)
     return 1 if any(row.errors for row in results.rows) else 0
+
+
+def measured(
+    arguments: argparse.Namespace, contestants: list[Contestant], console: Console
+) -> Iterator[Row]:
+    """Yield the rows that are asked for."""
+    for problem in chosen_problems(arguments, console):
+        yield compare(problem, contestants)
+    for experiment in EXPERIMENTS if arguments.table else ():
+        for problem in experiment.problems():
+            if problem.loss.__name__ in (arguments.loss or fl.losses):
+                yield experiment.measure(problem)
 
 
 def chosen_problems(arguments: argparse.Namespace, console: Console) -> Iterator[Problem]:

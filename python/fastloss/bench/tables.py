@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from rich import box
 from rich.table import Table
 
-from fastloss.bench.contest import FASTLOSS, ROOFLINES
-from fastloss.bench.results import Results, Row
+from fastloss.bench.contest import FASTLOSS
+from fastloss.bench.results import VALUE_AND_GRAD, Results, Row
+from fastloss.bench.targets import Verdict, verdicts
 
 UNITS = (("s", 1e9), ("ms", 1e6), ("µs", 1e3), ("ns", 1))
 
@@ -23,30 +24,52 @@ def about(results: Results) -> Iterator[str]:
 
 def table(row: Row) -> Table:
     """Lay out the times of a row, the fastest first."""
-    title = f"{row.loss}, {row.dtype}, {row.size}"
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    kind = "" if row.kind == VALUE_AND_GRAD else f" ({row.kind})"
+    table = _titled(f"{row.loss}, {row.dtype}, {row.size}{kind}")
     table.add_column("", width=23, no_wrap=True)
-    for heading in ("median", "quartiles", "fastloss is"):
+    own = FASTLOSS if FASTLOSS in row.times else next(iter(row.times))
+    for heading in ("median", "quartiles", f"{own} is"):
         table.add_column(heading, justify="right", no_wrap=True)
-    own = row.times[FASTLOSS].median
     for name, found in sorted(row.times.items(), key=lambda item: item[1].median):
         table.add_row(
             name,
             spelled(found.median),
             f"{spelled(found.low)} to {spelled(found.high)}",
-            ratio(name, found.median / own),
-            style="green" if name == FASTLOSS else None,
+            "" if name == own else f"{found.median / row.times[own].median:.2f}× as fast",
+            style="green" if name == own else None,
         )
-    for name, error in row.errors.items():
-        table.add_row(name, f"[red]{error}", style="red")
+    table.caption = "\n".join(f"{name}: {error}" for name, error in row.errors.items()) or None
+    table.caption_justify, table.caption_style = "left", "red"
     return table
 
 
-def ratio(name: str, to_own: float) -> str:
-    """Say how a time compares with that of fastloss."""
-    if name == FASTLOSS:
-        return ""
-    return f"at {to_own:.0%}" if name in ROOFLINES else f"{to_own:.2f}× as fast"
+def table_of_targets(rows: Iterable[Row]) -> Table:
+    """Lay out the targets, each with the worst ratio of all rows that it concerns."""
+    table = _titled("targets")
+    for heading in ("ratio of times", "target", "met", "worst", "where"):
+        table.add_column(heading)
+    for verdict in verdicts(rows):
+        table.add_row(*cells(verdict), style="red" if verdict.missed else None)
+    return table
+
+
+def cells(verdict: Verdict) -> tuple[str, ...]:
+    """Spell what was to be reached, in how many rows it was, and the worst one."""
+    target = verdict.target
+    bound = f"≥ {target.at_least:g}" if target.at_least is not None else f"≤ {target.at_most:g}"
+    ratio, row = verdict.ratios[0]
+    rows = len(verdict.ratios)
+    return (
+        " / ".join(target.ratio),
+        bound,
+        f"{rows - len(verdict.missed)} of {rows}",
+        f"{ratio:.3g}",
+        f"{row.loss} {row.size}",
+    )
+
+
+def _titled(title: str) -> Table:
+    return Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
 
 
 def spelled(nanoseconds: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,16 @@ import numpy as np
 import pytest
 
 import fastloss as fl
-from cases import losses
+from cases import assert_same_bits, losses
 from fastloss import _core, bench
 from fastloss.__main__ import main
-from fastloss.bench import contest, peers
+from fastloss.bench import contest, experiments, peers, targets
 from fastloss.bench.contest import FASTLOSS, ROOFLINES, compare
-from fastloss.bench.peers import Call, Contestant, by_numpy
+from fastloss.bench.experiments import EXPERIMENTS, Experiment
+from fastloss.bench.peers import Call, Contestant, by_numpy, flat
 from fastloss.bench.problems import DTYPES, Problem, parse_shape, problems
 from fastloss.bench.results import Results, Row
+from fastloss.bench.targets import TARGETS, Target, time_of, verdicts
 from fastloss.bench.timing import Quartiles, Timed, interleaved
 from fastloss.domains import Domain
 from processes import output, python
@@ -29,6 +32,7 @@ OURS = {FASTLOSS, *ROOFLINES}
 NUMPY_ONLY = ["--peers", "numpy"]
 
 each_level = pytest.mark.parametrize("level", [x for x, runs in _core.isa_levels() if runs])
+each_experiment = pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda e: e.kind)
 each_dtype = pytest.mark.parametrize("dtype", DTYPES)
 
 
@@ -221,6 +225,114 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
         assert word in printed
     rows = Results.load(file).rows
     assert [(row.loss, row.size) for row in rows] == [("mse", "10"), ("cross_entropy", "4x5")]
+
+
+def test_the_command_with_a_picture_and_targets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = [
+        replace(e, shapes={"pointwise": ((1000,),), "rowwise": ((3, 4),)}) for e in EXPERIMENTS
+    ]
+    monkeypatch.setattr("fastloss.bench.command.EXPERIMENTS", small)
+    picture = tmp_path / "times.png"
+    sizes = ["--sizes", "1000", "3x4"]
+    assert main(["bench", *NUMPY_ONLY, *sizes, "--table", "--plot", str(picture)]) == 0
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    printed = capsys.readouterr().out
+    assert "gaussian_nll, float32, 1000 (subnormal)" in printed
+    assert "cross_entropy, float32, 3x4 (variant)" in printed
+    assert "NumPy / fastloss" in printed
+
+
+@each_experiment
+def test_experiments_compare_calls_that_work(experiment: Experiment) -> None:
+    problems = list(experiment.problems())
+    assert problems
+    for loss in {problem.loss.__name__: problem.loss for problem in problems}.values():
+        row = experiment.measure(tiny(loss))
+        assert row.kind == experiment.kind
+        assert len(row.times) > 1
+
+
+@pytest.mark.parametrize("kind", ["threads", "level"])
+@losses
+def test_calls_that_differ_in_how_they_are_made_have_one_result(loss: Any, kind: str) -> None:
+    experiment = next(e for e in EXPERIMENTS if e.kind == kind)
+    results = []
+    for name, timed in experiment.calls(tiny(loss)).items():
+        with timed.context():
+            if name != "baseline":
+                results.append(flat(timed.statement()))
+    for result in results[1:]:
+        assert_same_bits(tuple(result), tuple(results[0]))
+
+
+def test_axis_0_computes_the_same() -> None:
+    calls = experiments.variants(tiny(fl.cross_entropy))
+    value, grad = calls["axis=0"].statement()
+    expected, expected_grad = calls["plain"].statement()
+    assert value == expected
+    np.testing.assert_array_equal(grad.T, expected_grad)
+
+
+def test_a_step_reads_the_gradient_where_it_says() -> None:
+    problem = tiny(fl.gaussian_nll, "float64")
+    arrays = problem.draw()
+    for aligned in (True, False):
+        grads = [experiments.empty_like(x, aligned) for x in arrays.values()]
+        assert [x.ctypes.data % 16 == 0 for x in grads] == [aligned] * 3
+    before = {name: x.copy() for name, x in arrays.items()}
+    grads = fl.gaussian_nll.grad(*before.values())
+    experiments.step(problem, arrays, aligned=True).statement()
+    rate = experiments.LEARNING_RATE
+    np.testing.assert_array_equal(arrays["pred"], before["pred"] - rate * grads[0])
+    np.testing.assert_array_equal(arrays["var"], before["var"] - rate * grads[1])
+
+
+def row_of(times: dict[str, float], **changes: str) -> Row:
+    row = Row("value_and_grad", "mse", "float32", "1000")
+    for name, value in changes.items():
+        setattr(row, name, value)
+    row.times = {name: Quartiles(t, t, t) for name, t in times.items()}
+    return row
+
+
+def test_targets_are_judged_by_their_worst_row() -> None:
+    target = Target("value_and_grad", ("NumPy", FASTLOSS), at_least=5, sizes=("1000",))
+    rows = [
+        row_of({FASTLOSS: 10, "NumPy": 80}),
+        row_of({FASTLOSS: 10, "NumPy": 40}, loss="mae"),
+        row_of({FASTLOSS: 10, "NumPy": 10}, size="8"),
+        row_of({FASTLOSS: 10, "NumPy": 10}, kind="threads"),
+        row_of({FASTLOSS: 10, "NumPy": 10}, dtype="float64"),
+        row_of({FASTLOSS: 10}),
+    ]
+    (verdict,) = verdicts(rows, [target])
+    assert [ratio for ratio, _ in verdict.ratios] == [4, 8]
+    assert verdict.missed == ((4, rows[1]),)
+    (verdict,) = verdicts(rows, [replace(target, at_least=None, at_most=6)])
+    assert [ratio for ratio, _ in verdict.ratios] == [8, 4]
+    assert verdict.missed == ((8, rows[0]),)
+
+
+def test_names_of_more_than_one_contestant() -> None:
+    row = row_of({FASTLOSS: 10, "NumPy": 30, "JAX": 20, "roofline": 5, "roofline, non-temporal": 4})
+    assert time_of(row, targets.BEST_PEER) == 20
+    assert time_of(row, targets.BEST) == 4
+    assert time_of(row, targets.ROOFLINE) == 4
+    assert time_of(row, targets.NANOSECOND_PER_ELEMENT) == 1000
+    assert time_of(row, "NumPy") == 30
+    assert time_of(row, "PyTorch") is None
+
+
+def test_every_target_concerns_what_is_measured() -> None:
+    rows = [Row.of("value_and_grad", problem) for problem in problems(fl.losses.values())]
+    rows += [Row.of(e.kind, problem) for e in EXPERIMENTS for problem in e.problems()]
+    for target in TARGETS:
+        concerned = [row for row in rows if target.concerns(row)]
+        assert {row.loss for row in concerned} >= set(targets.LOSSES[target.losses]), target
+        assert {row.size for row in concerned} >= set(target.sizes), target
+        assert concerned
 
 
 @pytest.mark.parametrize(

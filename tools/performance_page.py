@@ -15,7 +15,7 @@ from fastloss.bench import plots
 from fastloss.bench.contest import FASTLOSS, ROOFLINES
 from fastloss.bench.experiments import EXPERIMENTS
 from fastloss.bench.results import VALUE_AND_GRAD, Results, Row
-from fastloss.bench.tables import cells, spelled
+from fastloss.bench.tables import TITLES, cells, short, spelled
 from fastloss.bench.targets import NANOSECOND_PER_ELEMENT, ROOFLINE, ratio_of, verdicts
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -64,7 +64,8 @@ TARGETS = """\
 ## Targets
 
 The ratio of two times, in all rows that it is meant for: in how many it is reached, and where it
-is worst."""
+is worst. *Simple* are the pointwise losses of a few operations, *exponential* those with
+exponentials or logarithms."""
 
 TIMES = """\
 ## Value and gradient
@@ -129,10 +130,7 @@ def page(results: Results) -> Iterator[str]:
     yield about(results)
     yield f"![Times and ratios]({PICTURE.name})"
     yield TARGETS
-    yield table(
-        ("ratio of times", "target", "met", "worst", "where"),
-        map(cells, verdicts(results.rows)),
-    )
+    yield table(TITLES, map(cells, verdicts(results.rows)))
     yield from misses(results)
     yield MEASURING
     yield TIMES
@@ -171,9 +169,11 @@ def misses(results: Results) -> Iterator[str]:
     lines = []
     for verdict in verdicts(results.rows):
         if verdict.missed:
-            where = ", ".join(f"{r.loss} {r.size} ({ratio:.3g})" for ratio, r in verdict.missed)
-            target, bound, *_ = cells(verdict)
-            lines.append(f"- {target} {bound}: {where}")
+            where = ", ".join(
+                f"{r.loss} {short(r.size)} ({ratio:.3g})" for ratio, r in verdict.missed
+            )
+            target, which, bound, *_ = cells(verdict)
+            lines.append(f"- {target} {bound} ({which}): {where}")
     if lines:
         yield "Missed:"
         yield "\n".join(lines)

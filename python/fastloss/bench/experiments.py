@@ -104,7 +104,8 @@ def variants(problem: Problem) -> Calls:
 def weights(problem: Problem) -> Calls:
     """Compare with a weight per term."""
     arrays = problem.draw()
-    weight = np.random.default_rng(1).random(problem.shape, np.float32)
+    terms = problem.shape if problem.loss.family == "pointwise" else problem.shape[:-1]
+    weight = np.random.default_rng(1).random(terms, np.float32)
     return {
         "unweighted": with_out(problem, arrays),
         "weighted": with_out(problem, arrays, weight=weight),
@@ -142,26 +143,28 @@ def steps(problem: Problem) -> Calls:
     """
     arrays = problem.draw()
     return {
-        "default stores": _step(problem, arrays, aligned=True),
-        "ordinary stores": _step(problem, arrays, aligned=False),
+        "default stores": step(problem, arrays, aligned=True),
+        "ordinary stores": step(problem, arrays, aligned=False),
     }
 
 
-def _step(problem: Problem, arrays: Arrays, aligned: bool) -> Timed:
+def step(problem: Problem, arrays: Arrays, aligned: bool) -> Timed:
+    """Return gradient and step; the gradient is 16-byte aligned or not."""
     weights = [arrays[name] for name in problem.loss.inputs]
-    grads = tuple(_empty_like(w, aligned) for w in weights)
+    grads = tuple(empty_like(w, aligned) for w in weights)
     out = grads if len(grads) > 1 else grads[0]
 
-    def step() -> None:
+    def move() -> None:
         problem.loss.grad(*arrays.values(), out=out)
         for w, grad in zip(weights, grads, strict=True):
             np.multiply(grad, LEARNING_RATE, out=grad)
             np.subtract(w, grad, out=w)
 
-    return Timed(step)
+    return Timed(move)
 
 
-def _empty_like(x: Array, aligned: bool) -> Array:
+def empty_like(x: Array, aligned: bool) -> Array:
+    """Return an array that begins at a multiple of 64 bytes, or an element behind one."""
     room = np.empty(x.size + 64 // x.itemsize, x.dtype)
     first = -room.ctypes.data // x.itemsize % (64 // x.itemsize) + (0 if aligned else 1)
     return room[first : first + x.size].reshape(x.shape)

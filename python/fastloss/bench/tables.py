@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 
 from rich import box
 from rich.table import Table
@@ -12,6 +12,7 @@ from fastloss.bench.contest import FASTLOSS
 from fastloss.bench.results import VALUE_AND_GRAD, Results, Row
 from fastloss.bench.targets import Verdict, verdicts
 
+TITLES = ("ratio of times", "losses; sizes", "target", "met", "worst", "where")
 UNITS = (("s", 1e9), ("ms", 1e6), ("µs", 1e3), ("ns", 1))
 
 
@@ -43,11 +44,13 @@ def table(row: Row) -> Table:
     return table
 
 
-def table_of_targets(rows: Iterable[Row]) -> Table:
+def table_of_targets(rows: Sequence[Row]) -> Table:
     """Lay out the targets, each with the worst ratio of all rows that it concerns."""
     table = _titled("targets")
-    for heading in ("ratio of times", "target", "met", "worst", "where"):
-        table.add_column(heading)
+    for heading in TITLES:
+        table.add_column(
+            heading, no_wrap=heading not in {"losses; sizes", "where"}, overflow="fold"
+        )
     for verdict in verdicts(rows):
         table.add_row(*cells(verdict), style="red" if verdict.missed else None)
     return table
@@ -59,13 +62,21 @@ def cells(verdict: Verdict) -> tuple[str, ...]:
     bound = f"≥ {target.at_least:g}" if target.at_least is not None else f"≤ {target.at_most:g}"
     ratio, row = verdict.ratios[0]
     rows = len(verdict.ratios)
+    sizes = ", ".join(map(short, target.sizes)) or "all"
     return (
         " / ".join(target.ratio),
+        f"{target.losses}; {sizes}",
         bound,
         f"{rows - len(verdict.missed)} of {rows}",
         f"{ratio:.3g}",
-        f"{row.loss} {row.size}",
+        f"{row.loss} {short(row.size)}",
     )
+
+
+def short(size: str) -> str:
+    """Spell a large power of ten by its exponent."""
+    zeros = len(size) - 1
+    return f"1e{zeros}" if zeros >= 4 and size == str(10**zeros) else size
 
 
 def _titled(title: str) -> Table:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from fastloss.bench.contest import FASTLOSS, ROOFLINES
@@ -15,11 +15,20 @@ BEST_PEER = "the best peer"
 ROOFLINE = "the roofline"
 NANOSECOND_PER_ELEMENT = "1 ns per element"
 
-SIMPLE = frozenset({"mse", "mae", "huber", "smooth_l1"})
-EXPONENTIAL = frozenset({"binary_cross_entropy_with_logits", "gaussian_nll"})
-CROSS_ENTROPY = frozenset({"cross_entropy"})
-POINTWISE = SIMPLE | EXPONENTIAL
-LARGE = frozenset({"100000", "10000000"})
+SIMPLE = ("mse", "mae", "huber", "smooth_l1")
+EXPONENTIAL = ("binary_cross_entropy_with_logits", "gaussian_nll")
+LOSSES = {
+    "all": (),
+    "simple": SIMPLE,
+    "exponential": EXPONENTIAL,
+    "pointwise": SIMPLE + EXPONENTIAL,
+    "cross_entropy": ("cross_entropy",),
+}
+"""The losses that targets are for, by a name."""
+
+LARGE = ("100000", "10000000")
+BEYOND_CACHE = ("10000000",)
+LONG_ROWS = ("4096x1000", "1024x50257", "2048x32000")
 
 
 @dataclass(frozen=True)
@@ -30,15 +39,16 @@ class Target:
     ratio: tuple[str, str]  # names of contestants, or of the above
     at_least: float | None = None
     at_most: float | None = None
-    losses: frozenset[str] = frozenset()  # none: all
-    sizes: frozenset[str] = frozenset()
+    losses: str = "all"  # their name in LOSSES
+    sizes: tuple[str, ...] = ()  # none: all
 
     def concerns(self, row: Row) -> bool:
         """Tell whether a row should reach it."""
+        losses = LOSSES[self.losses]
         return (
             row.kind == self.kind
             and row.dtype == "float32"
-            and (not self.losses or row.loss in self.losses)
+            and (not losses or row.loss in losses)
             and (not self.sizes or row.size in self.sizes)
         )
 
@@ -58,25 +68,21 @@ TARGETS = (
     *(
         Target(VALUE_AND_GRAD, (peer, FASTLOSS), at_least, None, losses, sizes)
         for losses, sizes, bounds in (
-            (POINTWISE, frozenset({"1000"}), {"NumPy": 8, "PyTorch": 15, "JAX": 15}),
+            ("pointwise", ("1000",), {"NumPy": 8, "PyTorch": 15, "JAX": 15}),
             (
-                SIMPLE,
+                "simple",
                 LARGE,
                 {"NumPy": 15, "PyTorch": 8, "torch.compile": 5, "JAX": 5, "scikit-learn": 3},
             ),
             (
-                EXPONENTIAL,
+                "exponential",
                 LARGE,
                 {"NumPy": 15, "PyTorch": 8, "JAX": 8, "Numba, fastmath": 5, "scikit-learn": 20},
             ),
-            (CROSS_ENTROPY, frozenset[str](), {"NumPy": 8, "PyTorch": 6, "JAX": 3}),
-            (SIMPLE, frozenset({"10000000"}), {ROOFLINE: 0.85}),
-            (EXPONENTIAL, frozenset({"10000000"}), {ROOFLINE: 0.4}),
-            (
-                CROSS_ENTROPY,
-                frozenset({"4096x1000", "1024x50257", "2048x32000"}),
-                {ROOFLINE: 0.6},
-            ),
+            ("cross_entropy", (), {"NumPy": 8, "PyTorch": 6, "JAX": 3}),
+            ("simple", BEYOND_CACHE, {ROOFLINE: 0.85}),
+            ("exponential", BEYOND_CACHE, {ROOFLINE: 0.4}),
+            ("cross_entropy", LONG_ROWS, {ROOFLINE: 0.6}),
         )
         for peer, at_least in bounds.items()
     ),
@@ -84,8 +90,8 @@ TARGETS = (
         "threads",
         (NANOSECOND_PER_ELEMENT, "1 thread"),
         at_least=1,
-        losses=EXPONENTIAL,
-        sizes=frozenset({"10000", "100000"}),
+        losses="exponential",
+        sizes=("10000", "100000"),
     ),
     Target("variant", ("probabilities", "plain"), at_most=1.6),
     Target("variant", ("label_smoothing=0.1", "plain"), at_most=1.2),
@@ -130,10 +136,9 @@ class Verdict:
         return tuple(x for x in self.ratios if not self.target.is_met(x[0]))
 
 
-def verdicts(rows: Iterable[Row]) -> Iterator[Verdict]:
+def verdicts(rows: Sequence[Row], targets: Iterable[Target] = TARGETS) -> Iterator[Verdict]:
     """Judge the rows by each target that concerns some of them."""
-    rows = list(rows)
-    for target in TARGETS:
+    for target in targets:
         found = [(ratio_of(row, target.ratio), row) for row in rows if target.concerns(row)]
         ratios = [(ratio, row) for ratio, row in found if ratio is not None]
         ratios.sort(key=lambda x: x[0], reverse=target.at_least is None)

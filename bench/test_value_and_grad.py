@@ -17,7 +17,7 @@ from fastloss.bench.contest import own_call
 from fastloss.bench.problems import Problem, problems
 
 
-@pytest.mark.parametrize("problem", problems(fl.losses.values()), ids=str)
+@pytest.mark.parametrize("problem", list(problems(fl.losses.values())), ids=str)
 @pytest.mark.parametrize("threads", ["one thread", "all threads"])
 def test_value_and_grad(benchmark: BenchmarkFixture, problem: Problem, threads: str) -> None:
     """Time one problem; the gradients go to arrays that fastloss is given."""

@@ -20,7 +20,7 @@ from fastloss.bench import contest, experiments, peers, targets
 from fastloss.bench.contest import FASTLOSS, ROOFLINES, compare
 from fastloss.bench.experiments import EXPERIMENTS, Experiment
 from fastloss.bench.peers import Call, Contestant, by_numpy, flat
-from fastloss.bench.problems import DTYPES, Problem, parse_shape, problems
+from fastloss.bench.problems import DTYPES, Problem, parse_shape, problems, shapes_beyond_cache
 from fastloss.bench.results import Results, Row
 from fastloss.bench.targets import TARGETS, Target, time_of, verdicts
 from fastloss.bench.timing import Quartiles, Timed, interleaved
@@ -82,11 +82,6 @@ def test_numpy_has_equal_results(loss: Any, dtype: str) -> None:
     assert set(row.times) == {*OURS, by_numpy.NAME}
 
 
-@losses
-def test_numpy_is_spelled_as_a_careful_user_does(loss: Any) -> None:
-    assert loss.__name__ in by_numpy.SPELLINGS
-
-
 def test_a_loss_without_a_spelling_is_its_reference(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(by_numpy.SPELLINGS, "mae")
     called = []
@@ -103,7 +98,10 @@ def test_a_loss_without_a_spelling_is_its_reference(monkeypatch: pytest.MonkeyPa
 @each_dtype
 @losses
 def test_peers_have_equal_results(loss: Any, dtype: str, name: str) -> None:
-    contestants = peers.load(name).contestants(1)
+    try:
+        contestants = peers.load(name).contestants(1)
+    except ImportError as error:
+        pytest.skip(f"needs the extra [peers]: {error}")
     row = compare(tiny(loss, dtype), contestants, rounds=5)
     assert row.errors == {}
     lacks = {"sklearn": {"gaussian_nll"}, "numexpr": {"cross_entropy"}}.get(name, set())
@@ -202,6 +200,17 @@ def test_sizes_that_fit_a_family() -> None:
     shapes = [parse_shape("10"), parse_shape("4x7")]
     found = {(p.loss.__name__, p.size) for p in problems(chosen, ["float32"], shapes)}
     assert found == {("mse", "10"), ("cross_entropy", "4x7")}
+
+
+def test_huge_arrays_do_not_fit_the_cache_but_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = 1 << 20
+    monkeypatch.setattr("fastloss.bench.problems.last_cache", lambda: cache)
+    monkeypatch.setattr("fastloss.bench.problems.available_memory", lambda: 100 * cache)
+    (count,), (rows, classes) = shapes_beyond_cache("float64")
+    assert 8 * count == 4 * cache
+    assert 4 * cache <= 8 * rows * classes < 5 * cache
+    monkeypatch.setattr("fastloss.bench.problems.available_memory", lambda: 10 * cache)
+    assert shapes_beyond_cache("float64") == ()
 
 
 def test_results_are_stored_and_read(tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ from fastloss.bench.results import VALUE_AND_GRAD, Results, Row
 from fastloss.bench.tables import UNITS
 from fastloss.bench.targets import ROOFLINE, time_of
 
-COLUMNS = 4
+COLUMNS = 4  # of panels
+GROUPS = 7  # of bars beside each other
 COLORS = {
     "NumPy": "#4c78a8",
     "PyTorch": "#e45756",
@@ -35,15 +36,18 @@ def save(path: Path, results: Results) -> None:
     """Draw the rows of value and gradient, times above and ratios below."""
     rows = [row for row in results.rows if row.kind == VALUE_AND_GRAD]
     titles = list(dict.fromkeys((row.loss, row.dtype) for row in rows))
-    lines = -(-len(titles) // COLUMNS)
+    columns = min(COLUMNS, len(titles))
+    lines = -(-len(titles) // columns)
     colors = colors_of(rows)
 
-    figure = Figure(figsize=(14, 3.2 * lines + 6), layout="constrained")
-    halves = figure.subfigures(2, 1, squeeze=False, height_ratios=(3.2 * lines + 0.8, 5.2)).flat
+    heights = 3.2 * lines + 0.8, 4.7 * -(-len(titles) // GROUPS) + 0.5
+    figure = Figure(figsize=(3.5 * max(columns, 2), sum(heights)), layout="constrained")
+    halves = figure.subfigures(2, 1, squeeze=False, height_ratios=heights).flat
     _times(halves[0], rows, titles, colors)
     _ratios(halves[1], rows, titles, colors)
-    about = f"{results.machine['CPU']}, {results.machine['CPU level']}, {results.threads} threads"
-    figure.suptitle(f"Value and gradient: {about}", fontsize=14, fontweight="bold")
+    cpu, level = results.machine["CPU"], results.machine["CPU level"]
+    title = f"Value and gradient: {cpu}, {level}, {results.threads} threads"
+    figure.suptitle(title, fontsize=13, fontweight="bold")
     figure.savefig(path, dpi=110)
 
 
@@ -68,7 +72,9 @@ def _times(
     for axes in list(panels):
         axes.set_visible(False)
     handles, labels = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=6, frameon=False)
+    figure.legend(
+        handles, labels, loc="outside upper center", ncols=max(3, columns + 2), frameon=False
+    )
     figure.supxlabel("elements", fontsize=10)
     figure.supylabel("time of a call", fontsize=10)
 
@@ -110,10 +116,20 @@ def _ratios(
         )
         for title in titles
     ]
-    axes = figure.subplots()
+    parts = [largest[i : i + GROUPS] for i in range(0, len(largest), GROUPS)]
+    panels = figure.subplots(len(parts), 1, squeeze=False, sharey=True).flat
+    for axes, part in zip(panels, parts, strict=True):
+        _bars(axes, part, colors)
+    low, high = panels[0].get_ylim()
+    panels[0].set_ylim(min(low, 0.8), high * 2.2)  # room for the numbers
+    figure.suptitle("The largest size: how many times faster fastloss is", fontsize=11)
+    figure.supylabel(f"time of the others / time of {FASTLOSS}", fontsize=10)
+
+
+def _bars(axes: Axes, rows: Sequence[Row], colors: dict[str, str]) -> None:
     width = 0.84 / max(len(colors), 1)
     for place, (name, color) in enumerate(colors.items()):
-        for group, row in enumerate(largest):
+        for group, row in enumerate(rows):
             if name not in row.times:
                 continue
             ratio = row.times[name].median / row.times[FASTLOSS].median
@@ -122,15 +138,11 @@ def _ratios(
             above = max(ratio, 1)
             axes.text(x, above, f" {ratio:.3g}", rotation=90, ha="center", va="bottom", fontsize=8)
     axes.axhline(1, color=OWN_COLOR, linewidth=2)
-    axes.set(yscale="log", ylabel=f"time of the others / time of {FASTLOSS}")
-    axes.set_title("The largest size: how many times faster fastloss is", fontsize=11)
-    axes.margins(x=0.01)
-    low, high = axes.get_ylim()
-    axes.set_ylim(min(low, 0.8), high * 2.2)  # room for the numbers
+    axes.set(yscale="log", xlim=(-0.5, len(rows) - 0.5))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}×"))
     axes.yaxis.set_minor_formatter(NullFormatter())
-    names = [row.loss.replace("_with", "\n_with") for row in largest]
-    names = [f"{x}\n{row.dtype}, {row.size}" for x, row in zip(names, largest, strict=True)]
-    axes.set_xticks(range(len(largest)), names, fontsize=9)
+    names = [row.loss.replace("_with", "\n_with") for row in rows]
+    names = [f"{x}\n{row.dtype}, {row.size}" for x, row in zip(names, rows, strict=True)]
+    axes.set_xticks(range(len(rows)), names, fontsize=9)
     axes.grid(axis="y", alpha=0.25)
     axes.set_axisbelow(True)

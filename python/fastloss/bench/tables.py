@@ -48,9 +48,9 @@ def table_of_targets(rows: Sequence[Row]) -> Table:
     """Lay out the targets, each with the worst ratio of all rows that it concerns."""
     table = _titled("targets")
     for heading in TITLES:
-        table.add_column(
-            heading, no_wrap=heading not in {"losses; sizes", "where"}, overflow="fold"
-        )
+        may_wrap = heading in {"losses; sizes", "where"}
+        width = 11 if may_wrap else None
+        table.add_column(heading, no_wrap=not may_wrap, min_width=width, overflow="fold")
     for verdict in verdicts(rows):
         table.add_row(*cells(verdict), style="red" if verdict.missed else None)
     return table

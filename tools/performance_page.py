@@ -77,8 +77,8 @@ EXPERIMENT_TEXTS = {
     "threads": """\
 ## Threads
 
-The number that calls choose by themselves, and numbers that they are given; times, and their ratio
-to the first.""",
+The number that calls choose by themselves, and numbers that they are given. Here and below, the
+ratio to the first time is in parentheses.""",
     "call": """\
 ## Small calls
 
@@ -130,7 +130,7 @@ def page(results: Results) -> Iterator[str]:
     yield about(results)
     yield f"![Times and ratios]({PICTURE.name})"
     yield TARGETS
-    yield table(TITLES, map(cells, verdicts(results.rows)))
+    yield table(TITLES, map(cells, verdicts(results.rows)), words=2)
     yield from misses(results)
     yield MEASURING
     yield TIMES
@@ -158,9 +158,10 @@ def about(results: Results) -> str:
     return f"Here: {machine}; {results.threads} threads for all. {versions}. float32."
 
 
-def table(titles: Cells, rows: Iterable[Cells]) -> str:
-    """Lay out a table in Markdown; what is not the first column is aligned to the right."""
-    lines = [titles, ("---", *("---:",) * (len(titles) - 1)), *rows]
+def table(titles: Cells, rows: Iterable[Cells], words: int = 1) -> str:
+    """Lay out a table in Markdown; the columns after those of words are aligned to the right."""
+    rules = ("---",) * words + ("---:",) * (len(titles) - words)
+    lines = [titles, rules, *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 

@@ -46,7 +46,7 @@ def save(path: Path, results: Results) -> None:
     _times(halves[0], rows, titles, colors)
     _ratios(halves[1], rows, titles, colors)
     cpu, level = results.machine["CPU"], results.machine["CPU level"]
-    title = f"Value and gradient: {cpu}, {level}, {results.threads} threads"
+    title = f"Value and gradient: {cpu}, {level}, threads: {results.threads}"
     figure.suptitle(title, fontsize=13, fontweight="bold")
     figure.savefig(path, dpi=110)
 

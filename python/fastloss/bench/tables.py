@@ -18,7 +18,7 @@ UNITS = (("s", 1e9), ("ms", 1e6), ("µs", 1e3), ("ns", 1))
 
 def about(results: Results) -> Iterator[str]:
     """Yield what the times depend on."""
-    yield ", ".join([*results.machine.values(), f"{results.threads} threads for all but NumPy"])
+    yield ", ".join([*results.machine.values(), f"threads: {results.threads}, NumPy: 1"])
     yield ", ".join(f"{name} {version}" for name, version in results.versions.items())
     yield "value_and_grad of a mean with default parameters; medians and quartiles of turns"
 

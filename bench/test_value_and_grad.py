@@ -4,7 +4,7 @@
     python -m pytest bench --benchmark-enable
 
 runs them all, a few minutes long; `-k "huber and float32"` chooses, `--benchmark-json=FILE` keeps
-the numbers. `--benchmark-disable` runs each of them once, to see that NumPy and fastloss agree.
+the numbers for `--benchmark-compare`. `python -m fastloss bench` compares with other libraries.
 """
 
 from __future__ import annotations
@@ -13,22 +13,16 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 import fastloss as fl
-from contests import CONTESTANTS, Contest, rows
+from fastloss.bench.contest import own_call
+from fastloss.bench.problems import Problem, problems
 
 
-# The scope makes the contestants of a row follow each other on the same arrays.
-@pytest.fixture(scope="module", params=rows(), ids=str)
-def contest(request: pytest.FixtureRequest) -> Contest:
-    """Draw the arguments of a row, and check that NumPy and fastloss agree on them."""
-    contest = Contest(request.param)
-    contest.check()
-    return contest
-
-
-@pytest.mark.parametrize("contestant", CONTESTANTS)
-def test_value_and_grad(benchmark: BenchmarkFixture, contest: Contest, contestant: str) -> None:
-    """Time one contestant on one row; the gradients go to arrays that fastloss is given."""
-    benchmark.group = str(contest.row)
+@pytest.mark.parametrize("problem", list(problems(fl.losses.values())), ids=str)
+@pytest.mark.parametrize("threads", ["one thread", "all threads"])
+def test_value_and_grad(benchmark: BenchmarkFixture, problem: Problem, threads: str) -> None:
+    """Time one problem; the gradients go to arrays that fastloss is given."""
+    benchmark.group = str(problem)
     benchmark.extra_info.update(fl.show_config(mode="dicts"))
-    with fl.threads(CONTESTANTS[contestant] or fl.get_num_threads()):
-        benchmark(contest.function(contestant))
+    call = own_call(problem, problem.draw())
+    with fl.threads(1 if threads == "one thread" else fl.get_num_threads()):
+        benchmark(call.compute)

@@ -14,7 +14,7 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import fastloss as fl
-from contests import SHAPES, Contest, Row
+from fastloss.bench.problems import DTYPES, Problem, parse_shape, problems
 
 WORKER = Path(__file__).with_name("version_worker.py")
 LEAST_NANOSECONDS = 2_000_000  # of one measurement
@@ -80,13 +80,13 @@ def turns(base: Version, head: Version, repeats: int) -> list[tuple[float, float
 
 
 def compare(
-    base: Version, head: Version, rows: list[Row], given: argparse.Namespace
+    base: Version, head: Version, rows: Iterable[Problem], given: argparse.Namespace
 ) -> Iterator[str]:
     """Measure every row with every method and number of threads."""
     yield "| loss | size | dtype | threads | method | base, µs | head, µs | head/base | ULP |"
     yield "|:-----|-----:|:------|--------:|:-------|---------:|---------:|----------:|----:|"
     for row in rows:
-        arguments = Contest(row).arguments
+        arguments = tuple(row.draw().values())
         for method in given.methods:
             for threads in given.threads:
                 request = (row.loss.__name__, method, threads, arguments)
@@ -100,18 +100,6 @@ def compare(
                 yield f"| {' | '.join(cells)} |"
 
 
-def chosen_rows(losses: list[str], dtypes: list[str], sizes: list[str] | None) -> list[Row]:
-    """Return the rows that are asked for; each loss takes the sizes of its family's dimensions."""
-    shapes = [tuple(map(int, size.split("x"))) for size in sizes or ()]
-    return [
-        Row(loss, dtype, shape)
-        for loss in (fl.losses[name] for name in losses)
-        for dtype in dtypes
-        for shape in shapes or SHAPES[loss.family]
-        if len(shape) == len(SHAPES[loss.family][0])
-    ]
-
-
 def main() -> None:
     """Measure and print the table."""
     about, _, more = (__doc__ or "").partition("\n\n")
@@ -120,9 +108,12 @@ def main() -> None:
     parser.add_argument("head", nargs="?", default=sys.executable, help="default: this one")
     parser.add_argument("--losses", nargs="+", help="default: all that both have")
     parser.add_argument(
-        "--sizes", nargs="+", help="such as 1000 or 4096x1000; default: the table's"
+        "--sizes",
+        nargs="+",
+        type=parse_shape,
+        help="such as 1000 or 4096x1000; default: the table's",
     )
-    parser.add_argument("--dtypes", nargs="+", default=["float32", "float64"])
+    parser.add_argument("--dtypes", nargs="+", default=DTYPES)
     parser.add_argument("--threads", nargs="+", type=int, default=[1])
     parser.add_argument("--methods", nargs="+", default=["value", "value_and_grad"])
     parser.add_argument("--isa", help="the CPU level; default: the best")
@@ -134,7 +125,8 @@ def main() -> None:
         print(name, *(f"{key} {x}" for key, x in version.about.items()), sep=", ", end="  \n")
     print()
     common = [name for name in base.losses if name in head.losses]
-    rows = chosen_rows(given.losses or common, given.dtypes, given.sizes)
+    losses = [fl.losses[name] for name in given.losses or common]
+    rows = problems(losses, given.dtypes, given.sizes)
     for line in compare(base, head, rows, given):
         print(line, flush=True)
 

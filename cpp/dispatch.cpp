@@ -52,18 +52,18 @@ bool runs_avx512() {
 
 constexpr Level kLevels[] = {
     {"baseline", &baseline::pointwise_table, &baseline::rowwise_table, &baseline::sum_kernels,
-     &baseline::elementary_table, always},
+     &baseline::roofline_kernel, &baseline::elementary_table, always},
     {"avx2", &avx2::pointwise_table, &avx2::rowwise_table, &avx2::sum_kernels,
-     &avx2::elementary_table, runs_avx2},
+     &avx2::roofline_kernel, &avx2::elementary_table, runs_avx2},
     {"avx512", &avx512::pointwise_table, &avx512::rowwise_table, &avx512::sum_kernels,
-     &avx512::elementary_table, runs_avx512},
+     &avx512::roofline_kernel, &avx512::elementary_table, runs_avx512},
 };
 
 #else
 
 constexpr Level kLevels[] = {
     {"neon", &neon::pointwise_table, &neon::rowwise_table, &neon::sum_kernels,
-     &neon::elementary_table, always},
+     &neon::roofline_kernel, &neon::elementary_table, always},
 };
 
 #endif

@@ -116,6 +116,18 @@ struct SumKernels {
   Sum (*double_sum)(const double* values, const double* weights, ptrdiff_t count);
 };
 
+// ---- reads and writes alone, for the roofline ---------------------------------------------------
+
+/// Each of the outputs becomes the sum of the inputs, modulo 2³².
+struct WordsTask {
+  ptrdiff_t count;  // words of each array
+  int input_count, output_count;
+  const std::uint32_t* inputs[kMaxArguments];
+  std::uint32_t* outputs[kMaxArguments];
+  bool past_cache;  // store past the caches; outputs are 16-byte aligned
+};
+using WordsKernel = void (*)(const WordsTask&);
+
 // ---- elementary functions, one by one -----------------------------------------------------------
 
 /// result = f(x) or f(x, y) for each of `count` elements; result may be x or y itself.
@@ -149,6 +161,7 @@ struct ElementaryTable {
   extern const PointwiseTable pointwise_table;   \
   extern const RowwiseTable rowwise_table;       \
   extern const SumKernels sum_kernels;           \
+  extern const WordsKernel roofline_kernel;      \
   extern const ElementaryTable elementary_table; \
   }
 FASTLOSS_DECLARE_LEVEL(baseline)

@@ -9,6 +9,7 @@
 #include "elementary.hpp"
 #include "function.hpp"
 #include "registry.hpp"
+#include "roofline.hpp"
 #include "threads.hpp"
 
 namespace fastloss {
@@ -79,6 +80,9 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
     return all;
   });
   m.def("elementary", &elementary, py::arg("name"), py::arg("out"));
+
+  m.def("move_bytes", &move_bytes, py::arg("inputs"), py::arg("outputs"), py::kw_only(),
+        py::arg("past_cache"));
 
   m.def("isa_levels", [] {
     std::vector<std::pair<std::string, bool>> all;

@@ -25,6 +25,7 @@ ENTRIES = {
     "rowwise_kernels": "rowwise_table",
     "sum_kernels": "sum_kernels",
     "elementary_kernels": "elementary_table",
+    "roofline_kernels": "roofline_kernel",
 }
 
 

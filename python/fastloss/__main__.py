@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 import fastloss as fl
-from fastloss import accuracy, demo
+from fastloss import accuracy, bench, demo
 
 
 def list_losses() -> None:
@@ -33,6 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     accuracy.add_arguments(
         commands.add_parser("accuracy", help="measure the errors of values and derivatives")
     )
+    bench.add_arguments(
+        commands.add_parser("bench", help="measure the speed, beside that of other libraries")
+    )
     commands.add_parser("info", help="show version, CPU level and threads")
     commands.add_parser("list", help="list the losses")
     given = parser.parse_args(arguments)
@@ -40,6 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return demo.run(given)
     if given.command == "accuracy":
         return accuracy.run(given)
+    if given.command == "bench":
+        return bench.run(given)
     if given.command == "info":
         fl.show_config()
     else:

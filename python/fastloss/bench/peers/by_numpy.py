@@ -4,18 +4,22 @@
 They are in the dtype of their arguments and stable, share what value and gradient have in common,
 and write over temporaries where that is as readable. None calls the BLAS, whose threads would make
 the comparison depend on NumPy's build. A loss without an entry in `SPELLINGS` is represented by its
-reference, which is slower.
+reference, which is slower. NumPy uses one thread.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from fastloss.bench.peers import Call, Contestant
+from fastloss.bench.problems import Array, Arrays, Problem
+
+DISTRIBUTION = "numpy"
+NAME = "NumPy"
+
 ValueAndGrad = tuple[float, Array | tuple[Array, ...]]
 
 
@@ -42,6 +46,16 @@ def huber(pred: Array, target: Array, delta: float = 1.0) -> ValueAndGrad:
     r *= clipped
     clipped /= r.size
     return float(np.mean(r)), clipped
+
+
+def smooth_l1(pred: Array, target: Array, beta: float = 1.0) -> ValueAndGrad:
+    """Smooth L1 loss: the Huber loss with delta = beta, over beta."""
+    r = pred - target
+    clipped = np.clip(r, -beta, beta)
+    r -= clipped / 2
+    r *= clipped
+    clipped /= beta * r.size
+    return float(np.mean(r)) / beta, clipped
 
 
 def binary_cross_entropy_with_logits(logits: Array, target: Array) -> ValueAndGrad:
@@ -87,7 +101,21 @@ SPELLINGS: dict[str, Callable[..., ValueAndGrad]] = {
     "mse": mse,
     "mae": mae,
     "huber": huber,
+    "smooth_l1": smooth_l1,
     "binary_cross_entropy_with_logits": binary_cross_entropy_with_logits,
     "gaussian_nll": gaussian_nll,
     "cross_entropy": cross_entropy,
 }
+
+
+def contestants(threads: int) -> list[Contestant]:
+    """Return NumPy; its threads need no limit."""
+    del threads
+    return [Contestant(NAME, prepare)]
+
+
+def prepare(problem: Problem, arrays: Arrays) -> Call:
+    """Return the careful spelling, or the reference."""
+    loss = problem.loss
+    spelling = SPELLINGS.get(loss.__name__, loss.reference.value_and_grad)
+    return Call(partial(spelling, *arrays.values()))

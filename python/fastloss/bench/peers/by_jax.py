@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""JAX on the CPU: value_and_grad, compiled, with its arguments on the device.
+
+JAX has no call that limits its threads; it takes as many as the process has CPUs, so the process
+must be bound to no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from fastloss.bench.peers import Call, Contestant
+from fastloss.bench.problems import Arrays, Problem
+
+DISTRIBUTION = "jax"
+
+
+def huber(pred: Any, target: Any) -> Any:
+    """Huber loss, c·(r − c/2) with c the clipped residual's size."""
+    r = jnp.abs(pred - target)
+    clipped = jnp.minimum(r, 1)
+    return clipped * (r - clipped / 2)
+
+
+def binary_cross_entropy_with_logits(logits: Any, target: Any) -> Any:
+    """Binary cross-entropy."""
+    return jax.nn.softplus(logits) - target * logits
+
+
+def gaussian_nll(pred: Any, target: Any, var: Any) -> Any:
+    """Negative log-likelihood of a Gaussian."""
+    v = jnp.maximum(var, 1e-6)
+    return (jnp.log(v) + (pred - target) ** 2 / v) / 2
+
+
+def cross_entropy(logits: Any, labels: Any) -> Any:
+    """Cross-entropy of softmax."""
+    at_label = jnp.take_along_axis(logits, labels[:, None], axis=-1)[:, 0]
+    return jax.nn.logsumexp(logits, axis=-1) - at_label
+
+
+LOSSES: dict[str, Callable[..., Any]] = {
+    "mse": lambda pred, target: (pred - target) ** 2,
+    "mae": lambda pred, target: jnp.abs(pred - target),
+    "huber": huber,
+    "smooth_l1": huber,  # the same where beta is 1
+    "binary_cross_entropy_with_logits": binary_cross_entropy_with_logits,
+    "gaussian_nll": gaussian_nll,
+    "cross_entropy": cross_entropy,
+}
+
+
+def contestants(threads: int) -> list[Contestant]:
+    """Return JAX, on whose threads this has no influence."""
+    del threads
+    jax.config.update("jax_platforms", "cpu")
+    return [Contestant("JAX", prepare)]
+
+
+def prepare(problem: Problem, arrays: Arrays) -> Call | None:
+    """Return the compiled call, which waits for its result."""
+    terms = LOSSES.get(problem.loss.__name__)
+    if terms is None:
+        return None
+    jax.config.update("jax_enable_x64", problem.dtype == "float64")
+    places = tuple(i for i, name in enumerate(arrays) if name in problem.loss.inputs)
+    argnums = places if len(places) > 1 else places[0]
+    function = jax.jit(jax.value_and_grad(lambda *x: jnp.mean(terms(*x)), argnums))
+    arguments = [jnp.asarray(x) for x in arrays.values()]
+    return Call(lambda: jax.block_until_ready(function(*arguments)))

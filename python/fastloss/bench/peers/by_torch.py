@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""PyTorch: forward and backward, gradients set to None between the calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from fastloss.bench.peers import Call, Contestant
+from fastloss.bench.problems import Array, Arrays, Problem
+
+DISTRIBUTION = "torch"
+
+LOSSES: dict[str, Callable[..., Any]] = {
+    "mse": F.mse_loss,
+    "mae": F.l1_loss,
+    "huber": F.huber_loss,
+    "smooth_l1": F.smooth_l1_loss,
+    "binary_cross_entropy_with_logits": F.binary_cross_entropy_with_logits,
+    "gaussian_nll": F.gaussian_nll_loss,
+    "cross_entropy": F.cross_entropy,
+}
+
+
+def contestants(threads: int) -> list[Contestant]:
+    """Return PyTorch with this number of threads."""
+    torch.set_num_threads(threads)
+    return [Contestant("PyTorch", prepare)]
+
+
+def prepare(problem: Problem, arrays: Arrays) -> Call | None:
+    """Return the eager call."""
+    function = LOSSES.get(problem.loss.__name__)
+    return forward_and_backward(function, problem, arrays) if function else None
+
+
+def forward_and_backward(function: Callable[..., Any], problem: Problem, arrays: Arrays) -> Call:
+    """Return a call of a mean, whose gradients accumulate in its leaves."""
+    tensors = {name: torch.from_numpy(x) for name, x in arrays.items()}
+    leaves = [tensors[name].requires_grad_() for name in problem.loss.inputs]
+    arguments = tuple(tensors.values())
+
+    def compute() -> Any:
+        for leaf in leaves:
+            leaf.grad = None
+        value = function(*arguments)
+        value.backward()
+        return value
+
+    def read(value: Any) -> list[Array]:
+        return [value.detach().numpy(), *(leaf.grad.numpy() for leaf in leaves)]
+
+    return Call(compute, read)

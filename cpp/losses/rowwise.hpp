@@ -40,8 +40,9 @@ struct CrossEntropy {
   template <class T, unsigned wanted, class Row>
   INLINE static typename Row::Number term(const Row& row) {
     const Options<T> options(row.parameters);
-    if (row.labelled && options.plain()) return of_label<T, wanted>(row);
-    return of_distribution<T, wanted>(row, options);
+    if (!row.labelled) return of_distribution<T, wanted, false>(row, options);
+    if (options.plain()) return of_label<T, wanted>(row);
+    return of_distribution<T, wanted, true>(row, options);
   }
 
  private:
@@ -105,7 +106,7 @@ struct CrossEntropy {
 
   /// The coefficients cₖ of a row. A label's own part, class weight·(1 − ε), is kept apart: in the
   /// label's gradient it must not cancel.
-  template <class Row, class T>
+  template <class Row, class T, bool labelled>
   class Coefficients {
     using V = Vec<T>;
     using Element = typename Row::Element;
@@ -117,17 +118,19 @@ struct CrossEntropy {
 
     INLINE Coefficients(const Row& row, double label_smoothing)
         : uniform(label_smoothing / static_cast<double>(row.classes)),
-          label_weight(row.labelled ? weight_of_label(row) : Number(0)),
+          label_weight(labelled ? weight_of_label(row) : Number(0)),
           own(label_weight * Number(1 - label_smoothing)),
           row_(row),
+          target_(labelled ? nullptr : row.arguments[1]),
+          class_weight_(row.class_weight),
           share_(uniform),
           kept_(1 - label_smoothing) {}
 
     /// Those of a vector of classes without the own part; 0 beyond the end of the row.
     INLINE V of(auto span) const {
       V c = share_;
-      if (!row_.labelled) c = fma(kept_, span.load(row_.arguments[1], V(0)), share_);
-      if (row_.class_weight != nullptr) c = c * span.of_classes(row_.class_weight);
+      if constexpr (!labelled) c = fma(kept_, span.load(target_, V(0)), share_);
+      if (class_weight_ != nullptr) c = c * span.of_classes(class_weight_);
       return span.zero_beyond(c);
     }
 
@@ -137,7 +140,7 @@ struct CrossEntropy {
     };
     INLINE Totals totals(const T* scores, Element peak) const {
       Totals totals = {{Number(uniform * row_.class_weight_sum), Number(0)}, Number(0)};
-      if (!row_.labelled || uniform != 0) {
+      if (!labelled || uniform != 0) {
         typename Row::Sum mass, linear;
         const V top(peak);
         const bool is_infinite = any(peak - peak != Element(0));
@@ -149,16 +152,16 @@ struct CrossEntropy {
         };
         row_.for_each_pair([&](auto first, auto second, int position) {
           const V a = of(first), b = of(second);
-          if (!row_.labelled) {
+          if constexpr (!labelled) {
             mass.add(a, position);
             mass.add(b, position);
           }
           linear.add_pair(gap(first, a), gap(second, b), position);
         });
         totals.linear = rounded(linear.total());
-        if (!row_.labelled) totals.mass = mass.total();
+        if constexpr (!labelled) totals.mass = mass.total();
       }
-      if (row_.labelled) {
+      if constexpr (labelled) {
         const auto label = convert<Number>(row_.at_label(scores));
         const Number gap = rounded(gap_below(convert<Number>(peak), label));
         totals.linear = totals.linear + product(own, gap);
@@ -168,11 +171,12 @@ struct CrossEntropy {
 
    private:
     const Row& row_;
+    const T *target_, *class_weight_;
     V share_, kept_;
   };
 
   /// A row of probabilities, or a label with options.
-  template <class T, unsigned wanted, class Row>
+  template <class T, unsigned wanted, bool labelled, class Row>
   static typename Row::Number of_distribution(const Row& row, const Options<T>& options) {
     using Number = typename Row::Number;
     constexpr bool derivatives = (wanted & (kGrad | kHess)) != 0;
@@ -186,7 +190,7 @@ struct CrossEntropy {
     }
     const auto top = largest(row, scores);
     const Number peak = convert<Number>(top), temperature(options.temperature);
-    const Coefficients<Row, T> coefficients(row, options.label_smoothing);
+    const Coefficients<Row, T, labelled> coefficients(row, options.label_smoothing);
     const auto [mass, linear] = coefficients.totals(scores, top);
 
     const auto softmax = Softmax<Row, T>::template of<derivatives>(
@@ -194,7 +198,7 @@ struct CrossEntropy {
     const ExactSum<Number> excess = softmax.excess();
     const ExactSum<Number> lse = exact_quotient(peak, temperature) + excess;
     if constexpr (derivatives) {
-      const Number score = row.labelled ? convert<Number>(row.at_label(scores)) : Number(0);
+      const Number score = labelled ? convert<Number>(row.at_label(scores)) : Number(0);
       differentiate<T, wanted>(row, options, coefficients, mass, softmax, rounded(lse),
                                score == peak);
     }
@@ -245,10 +249,12 @@ struct CrossEntropy {
     template <class N>
     INLINE N grad(N e, N c) const {
       auto [draw, draw_low] = split<N>(draw_);
+      N away = -(c * convert<N>(slope_));
+      if constexpr (!is_single<N>) away = fma(draw_low, e, away);  // floats keep 3 ULP without
       if (draw_is_infinite_) {  // an impossible class is not drawn even so
         draw = select((e == N(0)) & (abs(draw) == N(infinity)), N(0), draw);
       }
-      return fma(draw, e, fma(draw_low, e, -(c * convert<N>(slope_))));
+      return fma(draw, e, away);
     }
     /// At the peak; `others` is Σ − c + pull.
     template <class N>
@@ -279,9 +285,9 @@ struct CrossEntropy {
     Number slope_, peak_p_, peak_against_, push_, square_, to_hess_;
   };
 
-  template <class T, unsigned wanted, class Row>
+  template <class T, unsigned wanted, bool labelled, class Row>
   INLINE static void differentiate(const Row& row, const Options<T>& options,
-                                   const Coefficients<Row, T>& coefficients,
+                                   const Coefficients<Row, T, labelled>& coefficients,
                                    ExactSum<typename Row::Number> mass,
                                    const Softmax<Row, T>& softmax, typename Row::Number lse,
                                    auto label_leads) {
@@ -294,7 +300,8 @@ struct CrossEntropy {
     const auto [all_high, all_low] = Derivatives<Row, T>::template split<V>(all);
     const V pull = convert<V>(of_class.pull), factor = convert<V>(row.factor);
     const V top(softmax.at_peak());
-    const Number x_label = row.labelled ? convert<Number>(row.at_label(x)) : Number(0);
+    const bool capped = options.capped();
+    const Number x_label = labelled ? convert<Number>(row.at_label(x)) : Number(0);
     row.for_each_vector([&](auto span, int) {
       const V e = span.load(exponentials, V(0));
       const V c = coefficients.of(span);
@@ -304,18 +311,18 @@ struct CrossEntropy {
         grad = select(at_peak, of_class.grad_at_peak(c, others), grad);
       }
       V hess = of_class.hess(e, softmax.complement(e));
-      if (options.capped()) chain(span.load(x, V(0)), options, grad, hess);
+      if (capped) chain(span.load(x, V(0)), options, grad, hess);
       if constexpr ((wanted & kGrad) != 0) span.store(row.grad[0], factor * grad);
       if constexpr ((wanted & kHess) != 0) span.store(row.hess[0], factor * hess);
     });
-    if (!row.labelled) return;
+    if constexpr (!labelled) return;
     const Number e = convert<Number>(row.at_label(exponentials));
     const Number shared = coefficients.label_weight * Number(coefficients.uniform);
     const Number c = coefficients.own + shared;
     Number grad = select(label_leads, of_class.grad_at_peak(c, mass.high - shared + of_class.pull),
                          of_class.grad(e, c));
     Number hess = of_class.hess(e, softmax.complement(label_leads, e));
-    if (options.capped()) chain(x_label, options, grad, hess);
+    if (capped) chain(x_label, options, grad, hess);
     if constexpr ((wanted & kGrad) != 0) row.put_at_label(row.grad[0], row.factor * grad);
     if constexpr ((wanted & kHess) != 0) row.put_at_label(row.hess[0], row.factor * hess);
   }

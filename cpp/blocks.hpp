@@ -44,7 +44,8 @@ Sum sum_over_blocks(ptrdiff_t items, ptrdiff_t block, int threads, const Body& b
   return sum;
 }
 
-/// Uninitialised memory for every thread, in slices that do not share cache lines.
+/// Uninitialised memory for every thread, in slices that do not share cache lines. What small calls
+/// need of it lies in the object itself.
 template <class T>
 class Scratch {
  public:
@@ -58,23 +59,27 @@ class Scratch {
         __builtin_mul_overflow(bytes, threads, &bytes)) {
       throw std::bad_alloc();
     }
-    if (bytes > 0) {
+    if (bytes > kSmall) {
       const auto size = static_cast<std::size_t>(bytes);
-      memory_.reset(static_cast<T*>(::operator new(size, std::align_val_t{64})));
+      large_.reset(::operator new(size, std::align_val_t{64}));
     }
+    memory_ = static_cast<T*>(bytes > kSmall ? large_.get() : small_);
   }
   T* slice(int thread, int slice) const {
-    return memory_.get() + (static_cast<ptrdiff_t>(thread) * slices_ + slice) * stride_;
+    return memory_ + (static_cast<ptrdiff_t>(thread) * slices_ + slice) * stride_;
   }
 
  private:
   static constexpr ptrdiff_t kLine = 64 / sizeof(T);
+  static constexpr ptrdiff_t kSmall = 1024;
   struct Free {
-    void operator()(T* p) const { ::operator delete(p, std::align_val_t{64}); }
+    void operator()(void* p) const { ::operator delete(p, std::align_val_t{64}); }
   };
   int slices_;
   ptrdiff_t stride_;
-  std::unique_ptr<T, Free> memory_;
+  T* memory_;
+  std::unique_ptr<void, Free> large_;
+  alignas(64) std::byte small_[kSmall];
 };
 
 }  // namespace fastloss

@@ -24,8 +24,20 @@ constexpr Method kMethods[] = {{"", kCalls[0]},
 
 enum class Reduction { mean, sum, none };
 
+/// Whether an object is this word, which is interned as the words in a program's text are.
+bool is_word(PyObject* object, PyObject* word) {
+  return object == word || (PyUnicode_Check(object) && PyUnicode_Compare(object, word) == 0);
+}
+
 // Terms below which letting other Python threads run costs more than it gives.
 constexpr npy_intp kReleaseGil = 4096;
+
+std::size_t option_count(const Loss& loss) { return loss.family == Family::rowwise ? 3 : 0; }
+
+std::size_t argument_count(const Loss& loss, int method) {
+  const std::size_t last = kMethods[method].wanted != 0 ? 4 : 1;
+  return loss.arguments.size() + loss.parameters.size() + option_count(loss) + last;
+}
 
 /// What evaluate() was called with.
 struct Request {
@@ -63,16 +75,18 @@ class Evaluation {
     results_.read(request_.out, (wanted_ & kValue) != 0 && reduction_ == Reduction::none, terms(),
                   {scores().ndim(), scores().shape()});
     const bool pointwise = loss_.family == Family::pointwise;
-    for (Array& array : arrays_) results_.keep_apart_from(array, true);
-    results_.keep_apart_from(weight_, pointwise);
+    for (int k = 0; k < argument_count(); ++k) results_.keep_apart_from(arrays_[k], true, kept_);
+    results_.keep_apart_from(weight_, pointwise, kept_);
     return single_ ? compute<float>() : compute<double>();
   }
 
  private:
   const std::string& name_of(std::size_t argument) const { return loss_.arguments[argument]; }
   bool is_target(std::size_t argument) const { return loss_.roles[argument] >= inputs_; }
+  int argument_count() const { return inputs_ + loss_.signature.targets; }
   Array& by_role(int role) { return arrays_[role]; }
   const Array& scores() const { return arrays_[0]; }
+  static bool has(const Array& array) { return array.object != nullptr; }
   Shape terms() const { return {terms_ndim_, terms_shape_}; }
   npy_intp term_count() const {
     npy_intp count = 1;
@@ -86,7 +100,7 @@ class Evaluation {
     bool any_single = false, any_double = false;
     for (std::size_t i = 0; i < loss_.arguments.size(); ++i) {
       Array& array = by_role(loss_.roles[i]);
-      array = as_array(caller_, name_of(i), request_.arguments[i]);
+      array = as_array(caller_, name_of(i), request_.arguments[i], kept_);
       if (array.weak) continue;
       any_single |= array.storage == Storage::float32;
       any_double |= array.storage == Storage::float64 || (array.is_integer() && !is_target(i));
@@ -150,7 +164,7 @@ class Evaluation {
     }
     read_ignore_index();
     if (PyObject* class_weight = request_.options[2]; class_weight != Py_None) {
-      class_weight_ = as_doubles(caller_, "class_weight", class_weight, classes_);
+      class_weight_ = as_doubles(caller_, "class_weight", class_weight, classes_, kept_);
     }
     if (labelled_ && term_count() > 0) check_labels();
   }
@@ -189,17 +203,16 @@ class Evaluation {
   }
 
   void check_labels() {
-    const RowwiseCall call = rows_of_labels();
-    const npy_intp bad = find_bad_label(call);
+    Sequences sequences;
+    const npy_intp bad = find_bad_label(call_of_rows(sequences));
     if (bad < 0) return;
-    const Array& labels = arrays_[inputs_];
     py::tuple index(terms_ndim_);
     npy_intp rest = bad;
     for (int d = terms_ndim_ - 1; d >= 0; --d) {
       index[static_cast<std::size_t>(d)] = py::int_(rest % terms_shape_[d]);
       rest /= terms_shape_[d];
     }
-    const py::object label = labels.owner[index];
+    const py::object label = py::handle(arrays_[inputs_].as_object())[index];
     std::string position = py::str(terms_ndim_ == 1 ? py::object(index[0]) : py::object(index));
     caller_.fail(PyExc_IndexError, name_of(label_position()),
                  "expected labels in [0, " + std::to_string(classes_) + ")" +
@@ -216,7 +229,7 @@ class Evaluation {
 
   void read_weight() {
     if (request_.weight == Py_None) return;
-    weight_ = as_array(caller_, "weight", request_.weight);
+    weight_ = as_array(caller_, "weight", request_.weight, kept_);
     bool fits = weight_.ndim() <= terms_ndim_;
     for (int d = 1; fits && d <= weight_.ndim(); ++d) {
       const npy_intp own = weight_.shape()[weight_.ndim() - d];
@@ -233,14 +246,15 @@ class Evaluation {
     for (std::size_t k = 0; k < loss_.parameters.size(); ++k) {
       const Parameter& parameter = loss_.parameters[k];
       PyObject* given = request_.parameters[k];
+      varying_[k].object = nullptr;
       const bool may_vary = loss_.family == Family::pointwise && !parameter.domain.is_flag;
       if (!may_vary || is_scalar(given)) {
         numbers_[k] = as_number(caller_, parameter.name, parameter.domain, given, single_);
         continue;
       }
       const npy_intp length = terms_ndim_ > 0 ? terms_shape_[terms_ndim_ - 1] : 0;
-      varying_[k] = as_doubles(caller_, parameter.name, given, length);
-      const auto* numbers = static_cast<const double*>(PyArray_DATA(varying_[k].get()));
+      varying_[k] = as_doubles(caller_, parameter.name, given, length, kept_);
+      const auto* numbers = static_cast<const double*>(PyArray_DATA(varying_[k].object));
       for (npy_intp i = 0; i < length; ++i) {
         as_number(caller_, parameter.name, parameter.domain, py::float_(numbers[i]).ptr(), single_);
       }
@@ -249,14 +263,14 @@ class Evaluation {
 
   void read_reduction() {
     PyObject* given = request_.reduction;
-    const auto is = [&](const char* word) {
-      return PyUnicode_Check(given) && PyUnicode_CompareWithASCIIString(given, word) == 0;
-    };
-    if (is("mean")) {
+    static PyObject* const mean = PyUnicode_InternFromString("mean");
+    static PyObject* const sum = PyUnicode_InternFromString("sum");
+    static PyObject* const none = PyUnicode_InternFromString("none");
+    if (is_word(given, mean)) {
       reduction_ = Reduction::mean;
-    } else if (is("sum")) {
+    } else if (is_word(given, sum)) {
       reduction_ = Reduction::sum;
-    } else if (is("none")) {
+    } else if (is_word(given, none)) {
       reduction_ = Reduction::none;
     } else {
       caller_.fail(PyUnicode_Check(given) ? PyExc_ValueError : PyExc_TypeError, "reduction",
@@ -281,54 +295,50 @@ class Evaluation {
     const npy_intp count = term_count();
     if (loss_.family == Family::rowwise) {
       if (count == 0) return 0;
-      if (labelled_ && !ignores_ && !weight_.given() && !class_weight_.given()) {
+      if (labelled_ && !ignores_ && !has(weight_) && !has(class_weight_)) {
         return static_cast<double>(count);
       }
-      RowwiseCall call = labelled_ ? rows_of_labels() : rows_of_targets();
-      const Sequence weight = weight_sequence();
-      if (weight_.given()) call.weight = &weight;
-      if (class_weight_.given()) {
-        call.class_weight = static_cast<const double*>(PyArray_DATA(class_weight_.get()));
-      }
-      return fastloss::weight_sum<T>(call);
+      Sequences sequences;
+      return fastloss::weight_sum<T>(weighted_call_of_rows(sequences));
     }
-    if (!weight_.given()) return static_cast<double>(count);
+    if (!has(weight_)) return static_cast<double>(count);
     const npy_intp own = weight_.size();
     if (own == 0 || count == 0) return 0;
-    const Sequence sequence = sequence_of(weight_, Walk::logical(weight_.ndim(), weight_.shape()));
-    return sum_of<T>(active_level(), sequence, own) * static_cast<double>(count / own);
+    Sequences sequences;
+    const Walk walk = Walk::logical(weight_.ndim(), weight_.shape());
+    const Sequence* weight = sequences.add(weight_, walk);
+    return sum_of<T>(active_level(), *weight, own) * static_cast<double>(count / own);
   }
 
+  Walk term_walk() const { return Walk::logical(terms_ndim_, terms_shape_); }
   Walk row_walk() const { return Walk::with_last(scores().ndim(), scores().shape(), axis_); }
-  Sequence weight_sequence() const {
-    return weight_.given() ? sequence_of(weight_, Walk::logical(terms_ndim_, terms_shape_))
-                           : Sequence();
-  }
 
-  RowwiseCall rows_of_targets() {
+  /// The rows' targets.
+  RowwiseCall call_of_rows(Sequences& sequences) const {
     RowwiseCall call;
-    const Level& level = active_level();
-    call.loss = &level.rowwise->losses[loss_.index];
-    call.level = &level;
+    call.level = &active_level();
+    call.loss = &call.level->rowwise->losses[loss_.index];
     call.rows = term_count();
     call.classes = classes_;
-    const Walk walk = row_walk();
-    for (int k = inputs_; k < inputs_ + loss_.signature.targets; ++k) {
-      call.arguments[k] = sequence_of(arrays_[k], walk, true);
+    if (labelled_) {
+      call.labels = sequences.add(arrays_[inputs_], term_walk());
+      call.ignore_index = ignores_ ? &ignore_index_ : nullptr;
+    } else {
+      const Walk walk = row_walk();
+      for (int k = inputs_; k < argument_count(); ++k) {
+        call.arguments[k] = sequences.add(arrays_[k], walk, true);
+      }
     }
     return call;
   }
 
-  RowwiseCall rows_of_labels() {
-    RowwiseCall call;
-    const Level& level = active_level();
-    call.loss = &level.rowwise->losses[loss_.index];
-    call.level = &level;
-    call.rows = term_count();
-    call.classes = classes_;
-    labels_ = sequence_of(arrays_[inputs_], Walk::logical(terms_ndim_, terms_shape_));
-    call.labels = &labels_;
-    call.ignore_index = ignores_ ? &ignore_index_ : nullptr;
+  /// The rows' targets and weights.
+  RowwiseCall weighted_call_of_rows(Sequences& sequences) const {
+    RowwiseCall call = call_of_rows(sequences);
+    if (has(weight_)) call.weight = sequences.add(weight_, term_walk());
+    if (has(class_weight_)) {
+      call.class_weight = static_cast<const double*>(PyArray_DATA(class_weight_.object));
+    }
     return call;
   }
 
@@ -364,32 +374,20 @@ class Evaluation {
     return results_.release(nothing_to_average ? std::nan("") : sum / denominator);
   }
 
-  /// The sequences of the outputs; a call points to them.
-  struct Outputs {
-    Sequence value, grad[kMaxInputs], hess[kMaxInputs];
-  };
   template <class Call>
-  void bind_outputs(Call& call, Outputs& outputs, const Walk& terms, const Walk& elements,
-                    bool rows) {
-    if (results_.stores_value()) {
-      outputs.value = sequence_of(results_.value(), terms);
-      call.value = &outputs.value;
-    }
+  void add_outputs(Call& call, Sequences& sequences, const Walk& terms, const Walk& elements,
+                   bool rows) const {
+    if (results_.stores_value()) call.value = sequences.add(results_.value(), terms);
     for (int k = 0; k < inputs_; ++k) {
-      if (wanted_ & kGrad) {
-        outputs.grad[k] = sequence_of(results_.grad(k), elements, rows);
-        call.grad[k] = &outputs.grad[k];
-      }
-      if (wanted_ & kHess) {
-        outputs.hess[k] = sequence_of(results_.hess(k), elements, rows);
-        call.hess[k] = &outputs.hess[k];
-      }
+      if (wanted_ & kGrad) call.grad[k] = sequences.add(results_.grad(k), elements, rows);
+      if (wanted_ & kHess) call.hess[k] = sequences.add(results_.hess(k), elements, rows);
     }
   }
 
   template <class T>
-  double evaluate_terms(double scale) {
+  double evaluate_terms(double scale) const {
     PointwiseCall call;
+    Sequences sequences;
     call.loss = &active_level().pointwise->losses[loss_.index];
     call.call = method_;
     call.count = term_count();
@@ -397,43 +395,27 @@ class Evaluation {
     // Terms are summed in C order whatever the layout; where nothing is summed, the order in
     // which they lie in memory is the faster one.
     const bool summed = (wanted_ & kValue) != 0 && reduction_ != Reduction::none;
-    const Walk walk = summed ? Walk::logical(terms_ndim_, terms_shape_) : Walk::memory(scores());
-    for (int k = 0; k < inputs_ + loss_.signature.targets; ++k) {
-      call.arguments[k] = sequence_of(arrays_[k], walk);
-    }
-    Sequence weight;
-    if (weight_.given()) {
-      weight = sequence_of(weight_, walk);
-      call.weight = &weight;
-    }
-    Sequence varying[kMaxParameters];
+    const Walk walk = summed ? term_walk() : Walk::memory(scores());
+    for (int k = 0; k < argument_count(); ++k) call.arguments[k] = sequences.add(arrays_[k], walk);
+    if (has(weight_)) call.weight = sequences.add(weight_, walk);
     for (std::size_t k = 0; k < loss_.parameters.size(); ++k) {
       call.parameters[k] = numbers_[k];
-      if (varying_[k].given()) {
-        varying[k] = sequence_of(varying_[k], walk);
-        call.varying[k] = &varying[k];
-      }
+      if (has(varying_[k])) call.varying[k] = sequences.add(varying_[k], walk);
     }
-    Outputs outputs;
-    bind_outputs(call, outputs, walk, walk, false);
+    add_outputs(call, sequences, walk, walk, false);
     return fastloss::run<T>(call);
   }
 
   template <class T>
-  double evaluate_rows(double scale) {
-    RowwiseCall call = labelled_ ? rows_of_labels() : rows_of_targets();
+  double evaluate_rows(double scale) const {
+    Sequences sequences;
+    RowwiseCall call = weighted_call_of_rows(sequences);
     call.call = method_;
     call.scale = scale;
     const Walk walk = row_walk();
-    for (int k = 0; k < inputs_; ++k) call.arguments[k] = sequence_of(arrays_[k], walk, true);
-    const Sequence weight = weight_sequence();
-    if (weight_.given()) call.weight = &weight;
-    if (class_weight_.given()) {
-      call.class_weight = static_cast<const double*>(PyArray_DATA(class_weight_.get()));
-    }
+    for (int k = 0; k < inputs_; ++k) call.arguments[k] = sequences.add(arrays_[k], walk, true);
     std::copy_n(numbers_, loss_.parameters.size(), call.parameters);
-    Outputs outputs;
-    bind_outputs(call, outputs, Walk::logical(terms_ndim_, terms_shape_), walk, true);
+    add_outputs(call, sequences, term_walk(), walk, true);
     return fastloss::run<T>(call);
   }
 
@@ -444,6 +426,7 @@ class Evaluation {
   const Caller caller_;
   const Request& request_;
 
+  Kept kept_;
   Array arrays_[kMaxArguments];  // by role: inputs, then targets
   bool single_ = false;          // the arithmetic type is float32
   int terms_ndim_ = 0;
@@ -452,12 +435,11 @@ class Evaluation {
   int axis_ = 0;
   npy_intp classes_ = 0;
   bool labelled_ = false;
-  Sequence labels_;
   bool ignores_ = false;
   std::int64_t ignore_index_ = 0;
-  Array class_weight_;
+  Array class_weight_{};
 
-  Array weight_;
+  Array weight_{};
   double numbers_[kMaxParameters];
   Array varying_[kMaxParameters];
   Reduction reduction_ = Reduction::mean;
@@ -468,23 +450,28 @@ class Evaluation {
 
 }  // namespace
 
-PyObject* evaluate(int number, int method, PyObject* const* values, Py_ssize_t count) {
-  const char* name = "evaluate";
+const Loss* loss_with_method(int number, int method, Py_ssize_t arguments) {
   try {
     const Loss& loss = registered_loss(number);
-    name = loss.name.c_str();
-    const std::size_t options = loss.family == Family::rowwise ? 3 : 0;
-    const std::size_t own = loss.arguments.size() + loss.parameters.size() + options;
-    const bool reduces = static_cast<std::size_t>(count) == own + 4;
-    if (method < 0 || method >= static_cast<int>(std::size(kMethods)) ||
-        (!reduces && static_cast<std::size_t>(count) != own + 1)) {
-      throw std::invalid_argument(loss.name + ": no method of this loss has this signature");
-    }
+    const bool exists = method >= 0 && method < static_cast<int>(std::size(kMethods));
+    if (exists && static_cast<std::size_t>(arguments) == argument_count(loss, method)) return &loss;
+    PyErr_Format(PyExc_ValueError, "%s: no method of this loss has this signature",
+                 loss.name.c_str());
+  } catch (const std::invalid_argument& error) {
+    PyErr_SetString(PyExc_ValueError, error.what());
+  }
+  return nullptr;
+}
+
+PyObject* evaluate(const Loss& loss, int method, PyObject* const* values) {
+  try {
     PyObject* const* parameters = values + loss.arguments.size();
-    PyObject* const* last = values + own;
+    PyObject* const* options = parameters + loss.parameters.size();
+    PyObject* const* last = options + option_count(loss);
+    const bool reduces = kMethods[method].wanted != 0;
     const Request request{values,
                           parameters,
-                          parameters + loss.parameters.size(),
+                          options,
                           last[0],
                           reduces ? last[1] : Py_None,
                           reduces ? last[2] : Py_None,
@@ -493,7 +480,7 @@ PyObject* evaluate(int number, int method, PyObject* const* values, Py_ssize_t c
   } catch (py::error_already_set& error) {
     error.restore();
   } catch (const std::bad_alloc&) {
-    PyErr_Format(PyExc_MemoryError, "%s: not enough memory to work in", name);
+    PyErr_Format(PyExc_MemoryError, "%s: not enough memory to work in", loss.name.c_str());
   } catch (const std::exception& error) {
     PyErr_SetString(PyExc_ValueError, error.what());
   }

@@ -75,7 +75,7 @@ double run(const PointwiseCall& call) {
   };
   Stream<T> arguments[kMaxArguments], grad[kMaxInputs], hess[kMaxInputs];
   Stream<T> varying[kMaxParameters];
-  for (int k = 0; k < argument_count; ++k) arguments[k] = stream(&call.arguments[k]);
+  for (int k = 0; k < argument_count; ++k) arguments[k] = stream(call.arguments[k]);
   Stream<T> weight = stream(call.weight);
   bool varies = false;
   for (int k = 0; k < signature.parameters; ++k) varies |= call.varying[k] != nullptr;

@@ -50,7 +50,7 @@ double run(const RowwiseCall& call) {
     return RowStream<T>{sequence, sequence->has_contiguous_rows<T>() ? -1 : slices++};
   };
   RowStream<T> arguments[kMaxArguments], grad[kMaxInputs], hess[kMaxInputs];
-  for (int k = 0; k < argument_count; ++k) arguments[k] = stream(&call.arguments[k]);
+  for (int k = 0; k < argument_count; ++k) arguments[k] = stream(call.arguments[k]);
   for (int k = 0; k < inputs; ++k) {
     if (wanted & kGrad) grad[k] = stream(call.grad[k]);
     if (wanted & kHess) hess[k] = stream(call.hess[k]);
@@ -174,7 +174,7 @@ double weight_sum(const RowwiseCall& call) {
     }
   }();
   const ptrdiff_t classes = call.classes;
-  const Sequence& target = call.arguments[call.loss->signature.inputs];
+  const Sequence& target = *call.arguments[call.loss->signature.inputs];
   const bool labelled = call.labels != nullptr;
   const bool in_place = labelled || target.has_contiguous_rows<T>();
   const int threads =

@@ -116,7 +116,7 @@ void evaluate(const Header& header, const PointwiseLoss& loss) {
   for (int k = 0; k < loss.signature.inputs + loss.signature.targets; ++k) {
     const Sequence* argument = arrays.next<T>(call.count, 0);
     if (argument == nullptr) fail("an argument is missing");
-    call.arguments[k] = *argument;
+    call.arguments[k] = argument;
   }
   call.weight = arrays.next<T>(call.count, 0);
   arrays.next<double>(0, 0);
@@ -148,7 +148,7 @@ void evaluate(const Header& header, const RowwiseLoss& loss) {
     if (labels) {
       call.labels = argument;
     } else {
-      call.arguments[k] = *argument;
+      call.arguments[k] = argument;
     }
   }
   if (header.ignores) call.ignore_index = &header.ignore_index;

@@ -56,6 +56,15 @@ std::string dtype_text(PyArrayObject* array) {
          std::string(py::str(py::handle(reinterpret_cast<PyObject*>(PyArray_DESCR(array)))));
 }
 
+/// Whether an object is one real number: Python's, NumPy's or an array of no dimension.
+bool is_real_number(PyObject* object) {
+  if (!PyArray_CheckScalar(object)) return PyFloat_Check(object) || PyLong_Check(object);
+  const py::object array =
+      steal(PyArray_FromAny(object, nullptr, 0, 0, NPY_ARRAY_ENSUREARRAY, nullptr));
+  Storage storage;
+  return storage_of(PyArray_DESCR(reinterpret_cast<PyArrayObject*>(array.ptr())), storage);
+}
+
 bool is_masked(PyObject* object) {
   return py::module_::import("numpy.ma").attr("is_masked")(py::handle(object)).cast<bool>();
 }
@@ -74,11 +83,11 @@ bool overlaps_itself(const Array& array) {
   const Walk outwards = Walk::memory(array);
   npy_intp extent = array.item_size();
   for (int d = outwards.ndim - 1; d >= 0; --d) {
-    const int axis = outwards.axes[d];
+    const auto [length, axis, backwards] = outwards.steps[d];
     const npy_intp stride = std::abs(array.strides()[axis]);
-    if (array.shape()[axis] == 1) continue;
+    if (length == 1) continue;
     if (stride < extent) return true;
-    extent += stride * (array.shape()[axis] - 1);
+    extent += stride * (length - 1);
   }
   return false;
 }
@@ -147,7 +156,7 @@ Array as_output(const Caller& caller, OutName name, PyObject* object, int ndim,
     caller.fail(PyExc_TypeError, name.text(),
                 "expected dtype float32 or float64, got " + dtype_text(out.object));
   }
-  if (out.ndim() != ndim || !std::equal(shape, shape + ndim, out.shape())) {
+  if (!out.has_shape(ndim, shape)) {
     caller.fail(PyExc_ValueError, name.text(),
                 "expected shape " + shape_text(shape, ndim) + ", got " +
                     shape_text(out.shape(), out.ndim()));
@@ -170,26 +179,19 @@ bool is_scalar(PyObject* object) {
 
 double as_number(const Caller& caller, const std::string& name, const Domain& domain,
                  PyObject* object, bool to_float32) {
-  const auto refuse = [&](PyObject* type) {
-    caller.fail(type, name, "expected " + domain.description + ", got " + repr(object));
+  const auto refuse = [&](PyObject* type, const char* more = "") {
+    caller.fail(type, name, "expected " + domain.description + more + ", got " + repr(object));
   };
-  if (domain.is_flag) {
+  double x;
+  if (PyFloat_CheckExact(object) && !domain.is_flag) {
+    x = PyFloat_AS_DOUBLE(object);
+  } else if (domain.is_flag) {
     if (!PyBool_Check(object) && !PyArray_IsScalar(object, Bool)) refuse(PyExc_TypeError);
     return PyObject_IsTrue(object);
-  }
-  if (object == Py_None && !std::isnan(domain.when_none)) return domain.when_none;
-  double x;
-  if (PyFloat_CheckExact(object)) {
-    x = PyFloat_AS_DOUBLE(object);
+  } else if (object == Py_None && !std::isnan(domain.when_none)) {
+    return domain.when_none;
   } else {
-    bool is_real = PyFloat_Check(object) || PyLong_Check(object);
-    if (PyArray_CheckScalar(object)) {  // a NumPy scalar or an array of no dimension
-      const py::object array =
-          steal(PyArray_FromAny(object, nullptr, 0, 0, NPY_ARRAY_ENSUREARRAY, nullptr));
-      Storage storage;
-      is_real = storage_of(PyArray_DESCR(reinterpret_cast<PyArrayObject*>(array.ptr())), storage);
-    }
-    if (!is_real) refuse(PyExc_TypeError);
+    if (!is_real_number(object)) refuse(PyExc_TypeError);
     x = PyFloat_AsDouble(object);
     if (x == -1 && PyErr_Occurred()) {
       PyErr_Clear();  // an integer beyond double's range
@@ -199,8 +201,7 @@ double as_number(const Caller& caller, const std::string& name, const Domain& do
   if (!std::isfinite(x) || !domain.contains(x)) refuse(PyExc_ValueError);
   if (const float rounded = static_cast<float>(x);
       to_float32 && (!std::isfinite(rounded) || !domain.contains(rounded))) {
-    caller.fail(PyExc_ValueError, name,
-                "expected " + domain.description + " also in float32, got " + repr(object));
+    refuse(PyExc_ValueError, " also in float32");
   }
   return x;
 }
@@ -220,56 +221,50 @@ Array as_doubles(const Caller& caller, const std::string& name, PyObject* object
 
 bool is_same(const Array& a, const Array& b) {
   return PyArray_BYTES(a.object) == PyArray_BYTES(b.object) && a.storage == b.storage &&
-         a.swapped == b.swapped && a.ndim() == b.ndim() &&
-         std::equal(a.shape(), a.shape() + a.ndim(), b.shape()) &&
+         a.swapped == b.swapped && a.has_shape(b.ndim(), b.shape()) &&
          std::equal(a.strides(), a.strides() + a.ndim(), b.strides());
 }
 
 Walk Walk::logical(int ndim, const npy_intp* shape) {
   Walk walk;
   walk.ndim = ndim;
-  for (int d = 0; d < ndim; ++d) {
-    walk.axes[d] = d;
-    walk.backwards[d] = false;
-    walk.lengths[d] = shape[d];
-  }
+  for (int d = 0; d < ndim; ++d) walk.steps[d] = {shape[d], d, false};
   return walk;
 }
 
 Walk Walk::memory(const Array& array) {
   Walk walk = logical(array.ndim(), array.shape());
-  std::stable_sort(walk.axes, walk.axes + walk.ndim, [&](int a, int b) {
-    return std::abs(array.strides()[a]) > std::abs(array.strides()[b]);
+  const npy_intp* strides = array.strides();
+  std::stable_sort(walk.steps, walk.steps + walk.ndim, [=](const Step& a, const Step& b) {
+    return std::abs(strides[a.axis]) > std::abs(strides[b.axis]);
   });
-  for (int d = 0; d < walk.ndim; ++d) walk.backwards[d] = array.strides()[walk.axes[d]] < 0;
+  for (int d = 0; d < walk.ndim; ++d) walk.steps[d].backwards = strides[walk.steps[d].axis] < 0;
   return walk;
 }
 
 Walk Walk::with_last(int ndim, const npy_intp* shape, int axis) {
   Walk walk = logical(ndim, shape);
-  std::rotate(walk.axes + axis, walk.axes + axis + 1, walk.axes + ndim);
+  std::rotate(walk.steps + axis, walk.steps + axis + 1, walk.steps + ndim);
   return walk;
 }
 
 const Sequence* Sequences::add(const Array& array, const Walk& walk, bool rows) {
   const int missing = walk.ndim - array.ndim();
   const npy_intp *shape = array.shape(), *strides = array.strides();
-  const auto stride_along = [&](int axis) -> npy_intp {
+  Sequence* sequence = std::construct_at(&all_[count_++], PyArray_BYTES(array.object),
+                                         array.storage, array.swapped);
+  for (int d = 0; d < walk.ndim; ++d) {
+    const auto [length, axis, backwards] = walk.steps[d];
     const int own = axis - missing;
-    return own < 0 || (shape[own] == 1 && walk.lengths[axis] != 1) ? 0 : strides[own];
-  };
-  char* data = PyArray_BYTES(array.object);
-  for (int d = 0; d < walk.ndim; ++d) {
-    const int axis = walk.axes[d];
-    if (walk.backwards[d]) data += stride_along(axis) * (walk.lengths[axis] - 1);
-  }
-  Sequence* sequence = std::construct_at(&all_[count_++], data, array.storage, array.swapped);
-  for (int d = 0; d < walk.ndim; ++d) {
-    const int axis = walk.axes[d];
-    const npy_intp length = walk.lengths[axis];
-    const npy_intp stride = walk.backwards[d] ? -stride_along(axis) : stride_along(axis);
-    const bool apart = rows && d + 1 == walk.ndim;
-    sequence->append(length, apart && length == 1 ? array.item_size() : stride, !apart);
+    const bool broadcast = own < 0 || (shape[own] == 1 && length != 1);
+    const npy_intp stride = broadcast ? 0 : strides[own];
+    if (rows && d + 1 == walk.ndim) {
+      sequence->append(length, length == 1 ? array.item_size() : stride, false);
+    } else if (backwards) {
+      sequence->append_backwards(length, stride);
+    } else {
+      sequence->append(length, stride);
+    }
   }
   return sequence;
 }

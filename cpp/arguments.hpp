@@ -46,6 +46,13 @@ struct Array {
   const npy_intp* strides() const { return PyArray_STRIDES(object); }
   npy_intp item_size() const { return PyArray_ITEMSIZE(object); }
   npy_intp size() const { return PyArray_SIZE(object); }
+  bool has_shape(int dimensions, const npy_intp* lengths) const {
+    if (ndim() != dimensions) return false;
+    for (int d = 0; d < dimensions; ++d) {
+      if (shape()[d] != lengths[d]) return false;
+    }
+    return true;
+  }
   PyObject* as_object() const { return reinterpret_cast<PyObject*>(object); }
   bool is_float() const { return storage >= Storage::float32; }
   bool is_integer() const { return storage < Storage::float32; }
@@ -101,10 +108,13 @@ bool is_same(const Array& a, const Array& b);
 
 /// The order in which a call walks through its terms: axes, slowest first, some of them backwards.
 struct Walk {
-  int ndim = 0;
-  int axes[kMaxDimensions];
-  bool backwards[kMaxDimensions];
-  npy_intp lengths[kMaxDimensions];  // by axis
+  struct Step {
+    npy_intp length;
+    int axis;
+    bool backwards;
+  };
+  int ndim;
+  Step steps[kMaxDimensions];
 
   /// C order.
   static Walk logical(int ndim, const npy_intp* shape);

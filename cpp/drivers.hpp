@@ -22,7 +22,7 @@ struct PointwiseCall {
   ptrdiff_t count = 0;  // terms, at least one
   const Sequence* arguments[kMaxArguments];
   const Sequence* weight = nullptr;  // null: every weight is 1
-  double parameters[kMaxParameters];
+  const double* parameters = nullptr;
   const Sequence* varying[kMaxParameters] = {};  // a parameter that varies from term to term
   double scale = 1;
   const Sequence* value = nullptr;  // null: the values are summed
@@ -45,7 +45,7 @@ struct RowwiseCall {
   const std::int64_t* ignore_index = nullptr;  // null: no label is ignored
   const Sequence* weight = nullptr;            // one per row; null: every weight is 1
   const double* class_weight = nullptr;        // one per class; null: every one is 1
-  double parameters[kMaxParameters];
+  const double* parameters = nullptr;
   double scale = 1;
   const Sequence* value = nullptr;  // null: the values are summed
   const Sequence* grad[kMaxInputs] = {};

@@ -32,11 +32,13 @@ bool is_word(PyObject* object, PyObject* word) {
 // Terms below which letting other Python threads run costs more than it gives.
 constexpr npy_intp kReleaseGil = 4096;
 
-std::size_t option_count(const Loss& loss) { return loss.family == Family::rowwise ? 3 : 0; }
+int option_count(const Loss& loss) { return loss.family == Family::rowwise ? 3 : 0; }
 
-std::size_t argument_count(const Loss& loss, int method) {
-  const std::size_t last = kMethods[method].wanted != 0 ? 4 : 1;
-  return loss.arguments.size() + loss.parameters.size() + option_count(loss) + last;
+/// How many values evaluate() takes.
+int value_count(const Loss& loss, int method) {
+  const auto& [name, inputs, targets, parameters] = loss.signature;
+  const int last = kMethods[method].wanted != 0 ? 4 : 1;
+  return inputs + targets + parameters + option_count(loss) + last;
 }
 
 /// What evaluate() was called with.
@@ -81,10 +83,12 @@ class Evaluation {
   }
 
  private:
-  const std::string& name_of(std::size_t argument) const { return loss_.arguments[argument]; }
-  bool is_target(std::size_t argument) const { return loss_.roles[argument] >= inputs_; }
+  // Arguments have numbers in the order of the call.
+  const std::string& name_of(int i) const { return loss_.arguments[static_cast<std::size_t>(i)]; }
+  int role_of(int i) const { return loss_.roles[static_cast<std::size_t>(i)]; }
+  bool is_target(int i) const { return role_of(i) >= inputs_; }
+  Array& argument(int i) { return arrays_[role_of(i)]; }
   int argument_count() const { return inputs_ + loss_.signature.targets; }
-  Array& by_role(int role) { return arrays_[role]; }
   const Array& scores() const { return arrays_[0]; }
   static bool has(const Array& array) { return array.object != nullptr; }
   Shape terms() const { return {terms_ndim_, terms_shape_}; }
@@ -98,8 +102,8 @@ class Evaluation {
 
   void read_arguments() {
     bool any_single = false, any_double = false;
-    for (std::size_t i = 0; i < loss_.arguments.size(); ++i) {
-      Array& array = by_role(loss_.roles[i]);
+    for (int i = 0; i < argument_count(); ++i) {
+      Array& array = argument(i);
       array = as_array(caller_, name_of(i), request_.arguments[i], kept_);
       if (array.weak) continue;
       any_single |= array.storage == Storage::float32;
@@ -108,10 +112,10 @@ class Evaluation {
     single_ = any_single && !any_double;
   }
 
-  void require_shape(std::size_t argument, int ndim, const npy_intp* shape) {
-    const Array& array = by_role(loss_.roles[argument]);
-    if (array.ndim() == ndim && std::equal(shape, shape + ndim, array.shape())) return;
-    caller_.fail(PyExc_ValueError, name_of(argument),
+  void require_shape(int i, int ndim, const npy_intp* shape) {
+    const Array& array = argument(i);
+    if (array.has_shape(ndim, shape)) return;
+    caller_.fail(PyExc_ValueError, name_of(i),
                  "expected shape " + shape_text(shape, ndim) + " to match '" + name_of(0) +
                      "', got " + shape_text(array.shape(), array.ndim()));
   }
@@ -119,9 +123,9 @@ class Evaluation {
   /// Pointwise: one term per element.
   void read_terms() {
     terms_ndim_ = scores().ndim();
-    std::copy_n(scores().shape(), terms_ndim_, terms_shape_);
-    for (std::size_t i = 1; i < loss_.arguments.size(); ++i) {
-      if (is_target(i) && by_role(loss_.roles[i]).ndim() == 0) continue;  // stands for all
+    terms_shape_ = scores().shape();
+    for (int i = 1; i < argument_count(); ++i) {
+      if (is_target(i) && argument(i).ndim() == 0) continue;  // stands for all
       require_shape(i, terms_ndim_, terms_shape_);
     }
   }
@@ -129,21 +133,22 @@ class Evaluation {
   /// Row-wise: one term per row along an axis.
   void read_rows() {
     const int ndim = scores().ndim();
+    terms_shape_ = row_shape_;
     if (ndim == 0) {
       caller_.fail(PyExc_ValueError, name_of(0), "expected at least one dimension, got a number");
     }
     axis_ = read_axis(ndim);
     classes_ = scores().shape()[axis_];
     for (int d = 0; d < ndim; ++d) {
-      if (d != axis_) terms_shape_[terms_ndim_++] = scores().shape()[d];
+      if (d != axis_) row_shape_[terms_ndim_++] = scores().shape()[d];
     }
     if (classes_ == 0 && term_count() > 0) {
       caller_.fail(PyExc_ValueError, name_of(0),
                    "expected at least one class along axis " + std::to_string(axis_) + ", got " +
                        "shape " + shape_text(scores().shape(), ndim));
     }
-    for (std::size_t i = 1; i < loss_.arguments.size(); ++i) {
-      Array& array = by_role(loss_.roles[i]);
+    for (int i = 1; i < argument_count(); ++i) {
+      const Array& array = argument(i);
       labelled_ = is_target(i) && array.ndim() == terms_ndim_;
       if (!labelled_) {
         if (is_target(i) && array.ndim() != ndim) {
@@ -170,13 +175,12 @@ class Evaluation {
   }
 
   int read_axis(int ndim) {
-    const py::object index = py::reinterpret_steal<py::object>(PyNumber_Index(request_.options[0]));
-    if (!index) {
+    const Py_ssize_t axis = PyNumber_AsSsize_t(request_.options[0], nullptr);
+    if (axis == -1 && PyErr_Occurred()) {
       PyErr_Clear();
       caller_.fail(PyExc_TypeError, "axis",
                    "expected an integer, got " + repr(request_.options[0]));
     }
-    const Py_ssize_t axis = PyNumber_AsSsize_t(index.ptr(), nullptr);
     if (axis < -ndim || axis >= ndim) {
       caller_.fail(PyExc_ValueError, "axis",
                    "expected an axis of shape " + shape_text(scores().shape(), ndim) + ", got " +
@@ -220,11 +224,10 @@ class Evaluation {
                      std::string(py::str(label)) + " at index " + position);
   }
 
-  std::size_t label_position() const {
-    for (std::size_t i = 0; i < loss_.roles.size(); ++i) {
-      if (loss_.roles[i] == inputs_) return i;
-    }
-    return 0;
+  int label_position() const {
+    int i = 0;
+    while (role_of(i) != inputs_) ++i;
+    return i;
   }
 
   void read_weight() {
@@ -243,8 +246,8 @@ class Evaluation {
   }
 
   void read_parameters() {
-    for (std::size_t k = 0; k < loss_.parameters.size(); ++k) {
-      const Parameter& parameter = loss_.parameters[k];
+    for (int k = 0; k < loss_.signature.parameters; ++k) {
+      const Parameter& parameter = loss_.parameters[static_cast<std::size_t>(k)];
       PyObject* given = request_.parameters[k];
       varying_[k].object = nullptr;
       const bool may_vary = loss_.family == Family::pointwise && !parameter.domain.is_flag;
@@ -398,8 +401,8 @@ class Evaluation {
     const Walk walk = summed ? term_walk() : Walk::memory(scores());
     for (int k = 0; k < argument_count(); ++k) call.arguments[k] = sequences.add(arrays_[k], walk);
     if (has(weight_)) call.weight = sequences.add(weight_, walk);
-    for (std::size_t k = 0; k < loss_.parameters.size(); ++k) {
-      call.parameters[k] = numbers_[k];
+    call.parameters = numbers_;
+    for (int k = 0; k < loss_.signature.parameters; ++k) {
       if (has(varying_[k])) call.varying[k] = sequences.add(varying_[k], walk);
     }
     add_outputs(call, sequences, walk, walk, false);
@@ -414,7 +417,7 @@ class Evaluation {
     call.scale = scale;
     const Walk walk = row_walk();
     for (int k = 0; k < inputs_; ++k) call.arguments[k] = sequences.add(arrays_[k], walk, true);
-    std::copy_n(numbers_, loss_.parameters.size(), call.parameters);
+    call.parameters = numbers_;
     add_outputs(call, sequences, term_walk(), walk, true);
     return fastloss::run<T>(call);
   }
@@ -430,8 +433,9 @@ class Evaluation {
   Array arrays_[kMaxArguments];  // by role: inputs, then targets
   bool single_ = false;          // the arithmetic type is float32
   int terms_ndim_ = 0;
-  npy_intp terms_shape_[kMaxDimensions];
+  const npy_intp* terms_shape_ = nullptr;
 
+  npy_intp row_shape_[kMaxDimensions];  // of all rows
   int axis_ = 0;
   npy_intp classes_ = 0;
   bool labelled_ = false;
@@ -454,7 +458,7 @@ const Loss* loss_with_method(int number, int method, Py_ssize_t arguments) {
   try {
     const Loss& loss = registered_loss(number);
     const bool exists = method >= 0 && method < static_cast<int>(std::size(kMethods));
-    if (exists && static_cast<std::size_t>(arguments) == argument_count(loss, method)) return &loss;
+    if (exists && arguments == value_count(loss, method)) return &loss;
     PyErr_Format(PyExc_ValueError, "%s: no method of this loss has this signature",
                  loss.name.c_str());
   } catch (const std::invalid_argument& error) {
@@ -465,8 +469,9 @@ const Loss* loss_with_method(int number, int method, Py_ssize_t arguments) {
 
 PyObject* evaluate(const Loss& loss, int method, PyObject* const* values) {
   try {
-    PyObject* const* parameters = values + loss.arguments.size();
-    PyObject* const* options = parameters + loss.parameters.size();
+    const Signature& signature = loss.signature;
+    PyObject* const* parameters = values + signature.inputs + signature.targets;
+    PyObject* const* options = parameters + signature.parameters;
     PyObject* const* last = options + option_count(loss);
     const bool reduces = kMethods[method].wanted != 0;
     const Request request{values,

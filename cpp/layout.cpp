@@ -121,20 +121,6 @@ void with_storage(Storage storage, bool swapped, F f) {
 
 }  // namespace
 
-void Sequence::append(ptrdiff_t length, ptrdiff_t stride, bool may_merge) {
-  if (may_merge) {
-    if (length == 1) return;
-    if (dimensions_ > 0) {
-      Dimension& slower = along_[dimensions_ - 1];
-      if (slower.stride == length * stride) {
-        slower = {slower.length * length, stride};
-        return;
-      }
-    }
-  }
-  along_[dimensions_++] = {length, stride};
-}
-
 /// copy(address, matrix, position of its first element in the range) for maximal matrices.
 template <class Copy>
 void Sequence::for_each_run(ptrdiff_t start, ptrdiff_t count, Copy copy) const {

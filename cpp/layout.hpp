@@ -44,7 +44,22 @@ class Sequence {
   Sequence& operator=(const Sequence&) = delete;
 
   /// Adds the next faster dimension; `stride` is in bytes, 0 where the array is broadcast.
-  void append(ptrdiff_t length, ptrdiff_t stride, bool may_merge = true);
+  void append(ptrdiff_t length, ptrdiff_t stride, bool may_merge = true) {
+    if (may_merge) {
+      if (length == 1) return;
+      if (dimensions_ > 0 && along_[dimensions_ - 1].stride == length * stride) {
+        along_[dimensions_ - 1].length *= length;
+        along_[dimensions_ - 1].stride = stride;
+        return;
+      }
+    }
+    along_[dimensions_++] = {length, stride};
+  }
+  /// The same from the last to the first.
+  void append_backwards(ptrdiff_t length, ptrdiff_t stride) {
+    data_ += stride * (length - 1);
+    append(length, -stride);
+  }
 
   /// The elements themselves, if they lie as contiguous, aligned, native numbers of type T.
   template <class T>

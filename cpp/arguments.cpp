@@ -65,6 +65,23 @@ bool is_real_number(PyObject* object) {
   return storage_of(PyArray_DESCR(reinterpret_cast<PyArrayObject*>(array.ptr())), storage);
 }
 
+[[noreturn]] void refuse_number(const Caller& caller, const std::string& name, const Domain& domain,
+                                PyObject* object, PyObject* type, const char* more = "") {
+  caller.fail(type, name, "expected " + domain.description + more + ", got " + repr(object));
+}
+
+/// A number that is not simply a float.
+double as_double(const Caller& caller, const std::string& name, const Domain& domain,
+                 PyObject* object) {
+  if (!is_real_number(object)) refuse_number(caller, name, domain, object, PyExc_TypeError);
+  const double x = PyFloat_AsDouble(object);
+  if (x == -1 && PyErr_Occurred()) {
+    PyErr_Clear();  // an integer beyond double's range
+    refuse_number(caller, name, domain, object, PyExc_ValueError);
+  }
+  return x;
+}
+
 bool is_masked(PyObject* object) {
   return py::module_::import("numpy.ma").attr("is_masked")(py::handle(object)).cast<bool>();
 }
@@ -179,29 +196,21 @@ bool is_scalar(PyObject* object) {
 
 double as_number(const Caller& caller, const std::string& name, const Domain& domain,
                  PyObject* object, bool to_float32) {
-  const auto refuse = [&](PyObject* type, const char* more = "") {
-    caller.fail(type, name, "expected " + domain.description + more + ", got " + repr(object));
-  };
-  double x;
-  if (PyFloat_CheckExact(object) && !domain.is_flag) {
-    x = PyFloat_AS_DOUBLE(object);
-  } else if (domain.is_flag) {
-    if (!PyBool_Check(object) && !PyArray_IsScalar(object, Bool)) refuse(PyExc_TypeError);
-    return PyObject_IsTrue(object);
-  } else if (object == Py_None && !std::isnan(domain.when_none)) {
-    return domain.when_none;
-  } else {
-    if (!is_real_number(object)) refuse(PyExc_TypeError);
-    x = PyFloat_AsDouble(object);
-    if (x == -1 && PyErr_Occurred()) {
-      PyErr_Clear();  // an integer beyond double's range
-      refuse(PyExc_ValueError);
+  if (domain.is_flag) {
+    if (!PyBool_Check(object) && !PyArray_IsScalar(object, Bool)) {
+      refuse_number(caller, name, domain, object, PyExc_TypeError);
     }
+    return PyObject_IsTrue(object);
   }
-  if (!std::isfinite(x) || !domain.contains(x)) refuse(PyExc_ValueError);
+  if (object == Py_None && !std::isnan(domain.when_none)) return domain.when_none;
+  const double x = PyFloat_CheckExact(object) ? PyFloat_AS_DOUBLE(object)
+                                              : as_double(caller, name, domain, object);
+  if (!std::isfinite(x) || !domain.contains(x)) {
+    refuse_number(caller, name, domain, object, PyExc_ValueError);
+  }
   if (const float rounded = static_cast<float>(x);
       to_float32 && (!std::isfinite(rounded) || !domain.contains(rounded))) {
-    refuse(PyExc_ValueError, " also in float32");
+    refuse_number(caller, name, domain, object, PyExc_ValueError, " also in float32");
   }
   return x;
 }
@@ -251,8 +260,8 @@ Walk Walk::with_last(int ndim, const npy_intp* shape, int axis) {
 const Sequence* Sequences::add(const Array& array, const Walk& walk, bool rows) {
   const int missing = walk.ndim - array.ndim();
   const npy_intp *shape = array.shape(), *strides = array.strides();
-  Sequence* sequence = std::construct_at(&all_[count_++], PyArray_BYTES(array.object),
-                                         array.storage, array.swapped);
+  Sequence* sequence =
+      std::construct_at(&all_[count_++], PyArray_BYTES(array.object), array.storage, array.swapped);
   for (int d = 0; d < walk.ndim; ++d) {
     const auto [length, axis, backwards] = walk.steps[d];
     const int own = axis - missing;

@@ -53,7 +53,7 @@ class Scratch {
   Scratch(int threads, int slices, ptrdiff_t length) : slices_(slices) {
     ptrdiff_t bytes;
     if (__builtin_add_overflow(length, kLine - 1, &stride_)) throw std::bad_alloc();
-    stride_ -= stride_ % kLine;
+    stride_ &= -kLine;
     if (__builtin_mul_overflow(stride_, static_cast<ptrdiff_t>(sizeof(T)), &bytes) ||
         __builtin_mul_overflow(bytes, slices, &bytes) ||
         __builtin_mul_overflow(bytes, threads, &bytes)) {

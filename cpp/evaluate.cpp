@@ -63,7 +63,7 @@ class Evaluation {
 
   PyObject* run() {
     read_arguments();
-    if (loss_.family == Family::rowwise) {
+    if (rowwise()) {
       read_rows();
     } else {
       read_terms();
@@ -71,18 +71,22 @@ class Evaluation {
     read_weight();
     read_parameters();
     if (wanted_ == 0) {
+      if (rowwise()) prepare_rows();
       return PyFloat_FromDouble(single_ ? weight_sum<float>() : weight_sum<double>());
     }
     read_reduction();
     results_.read(request_.out, (wanted_ & kValue) != 0 && reduction_ == Reduction::none, terms(),
                   {scores().ndim(), scores().shape()});
-    const bool pointwise = loss_.family == Family::pointwise;
-    for (int k = 0; k < argument_count(); ++k) results_.keep_apart_from(arrays_[k], true, kept_);
-    results_.keep_apart_from(weight_, pointwise, kept_);
+    if (request_.out != Py_None) {
+      for (int k = 0; k < argument_count(); ++k) results_.keep_apart_from(arrays_[k], true, kept_);
+      if (has(weight_)) results_.keep_apart_from(weight_, !rowwise(), kept_);
+    }
+    if (rowwise()) prepare_rows();
     return single_ ? compute<float>() : compute<double>();
   }
 
  private:
+  bool rowwise() const { return loss_.family == Family::rowwise; }
   // Arguments have numbers in the order of the call.
   const std::string& name_of(int i) const { return loss_.arguments[static_cast<std::size_t>(i)]; }
   int role_of(int i) const { return loss_.roles[static_cast<std::size_t>(i)]; }
@@ -92,11 +96,6 @@ class Evaluation {
   const Array& scores() const { return arrays_[0]; }
   static bool has(const Array& array) { return array.object != nullptr; }
   Shape terms() const { return {terms_ndim_, terms_shape_}; }
-  npy_intp term_count() const {
-    npy_intp count = 1;
-    for (int d = 0; d < terms_ndim_; ++d) count *= terms_shape_[d];
-    return count;
-  }
 
   // ---- reading ----------------------------------------------------------------------------------
 
@@ -120,10 +119,16 @@ class Evaluation {
                      "', got " + shape_text(array.shape(), array.ndim()));
   }
 
+  void set_terms(int ndim, const npy_intp* shape) {
+    terms_ndim_ = ndim;
+    terms_shape_ = shape;
+    term_count_ = 1;
+    for (int d = 0; d < ndim; ++d) term_count_ *= shape[d];
+  }
+
   /// Pointwise: one term per element.
   void read_terms() {
-    terms_ndim_ = scores().ndim();
-    terms_shape_ = scores().shape();
+    set_terms(scores().ndim(), scores().shape());
     for (int i = 1; i < argument_count(); ++i) {
       if (is_target(i) && argument(i).ndim() == 0) continue;  // stands for all
       require_shape(i, terms_ndim_, terms_shape_);
@@ -133,16 +138,16 @@ class Evaluation {
   /// Row-wise: one term per row along an axis.
   void read_rows() {
     const int ndim = scores().ndim();
-    terms_shape_ = row_shape_;
     if (ndim == 0) {
       caller_.fail(PyExc_ValueError, name_of(0), "expected at least one dimension, got a number");
     }
     axis_ = read_axis(ndim);
     classes_ = scores().shape()[axis_];
-    for (int d = 0; d < ndim; ++d) {
-      if (d != axis_) row_shape_[terms_ndim_++] = scores().shape()[d];
+    for (int d = 0, rest = 0; d < ndim; ++d) {
+      if (d != axis_) row_shape_[rest++] = scores().shape()[d];
     }
-    if (classes_ == 0 && term_count() > 0) {
+    set_terms(ndim - 1, row_shape_);
+    if (classes_ == 0 && term_count_ > 0) {
       caller_.fail(PyExc_ValueError, name_of(0),
                    "expected at least one class along axis " + std::to_string(axis_) + ", got " +
                        "shape " + shape_text(scores().shape(), ndim));
@@ -171,7 +176,6 @@ class Evaluation {
     if (PyObject* class_weight = request_.options[2]; class_weight != Py_None) {
       class_weight_ = as_doubles(caller_, "class_weight", class_weight, classes_, kept_);
     }
-    if (labelled_ && term_count() > 0) check_labels();
   }
 
   int read_axis(int ndim) {
@@ -207,8 +211,7 @@ class Evaluation {
   }
 
   void check_labels() {
-    Sequences sequences;
-    const npy_intp bad = find_bad_label(call_of_rows(sequences));
+    const npy_intp bad = find_bad_label(rows_);
     if (bad < 0) return;
     py::tuple index(terms_ndim_);
     npy_intp rest = bad;
@@ -250,6 +253,10 @@ class Evaluation {
       const Parameter& parameter = loss_.parameters[static_cast<std::size_t>(k)];
       PyObject* given = request_.parameters[k];
       varying_[k].object = nullptr;
+      if (given == parameter.default_object) {
+        numbers_[k] = parameter.default_number;
+        continue;
+      }
       const bool may_vary = loss_.family == Family::pointwise && !parameter.domain.is_flag;
       if (!may_vary || is_scalar(given)) {
         numbers_[k] = as_number(caller_, parameter.name, parameter.domain, given, single_);
@@ -295,54 +302,40 @@ class Evaluation {
   /// The denominator of the mean.
   template <class T>
   double weight_sum() {
-    const npy_intp count = term_count();
-    if (loss_.family == Family::rowwise) {
-      if (count == 0) return 0;
-      if (labelled_ && !ignores_ && !has(weight_) && !has(class_weight_)) {
-        return static_cast<double>(count);
-      }
-      Sequences sequences;
-      return fastloss::weight_sum<T>(weighted_call_of_rows(sequences));
-    }
-    if (!has(weight_)) return static_cast<double>(count);
+    const bool counts = rowwise() ? labelled_ && !ignores_ && !has(class_weight_) : true;
+    if (term_count_ == 0 || (counts && !has(weight_))) return static_cast<double>(term_count_);
+    if (rowwise()) return fastloss::weight_sum<T>(rows_);
     const npy_intp own = weight_.size();
-    if (own == 0 || count == 0) return 0;
     Sequences sequences;
     const Walk walk = Walk::logical(weight_.ndim(), weight_.shape());
     const Sequence* weight = sequences.add(weight_, walk);
-    return sum_of<T>(active_level(), *weight, own) * static_cast<double>(count / own);
+    return sum_of<T>(active_level(), *weight, own) * static_cast<double>(term_count_ / own);
   }
 
   Walk term_walk() const { return Walk::logical(terms_ndim_, terms_shape_); }
   Walk row_walk() const { return Walk::with_last(scores().ndim(), scores().shape(), axis_); }
 
-  /// The rows' targets.
-  RowwiseCall call_of_rows(Sequences& sequences) const {
-    RowwiseCall call;
-    call.level = &active_level();
-    call.loss = &call.level->rowwise->losses[loss_.index];
-    call.rows = term_count();
-    call.classes = classes_;
+  /// What rows have beside their scores, checked.
+  void prepare_rows() {
+    if (term_count_ == 0) return;
+    rows_.level = &active_level();
+    rows_.loss = &rows_.level->rowwise->losses[loss_.index];
+    rows_.rows = term_count_;
+    rows_.classes = classes_;
     if (labelled_) {
-      call.labels = sequences.add(arrays_[inputs_], term_walk());
-      call.ignore_index = ignores_ ? &ignore_index_ : nullptr;
+      rows_.labels = sequences_.add(arrays_[inputs_], term_walk());
+      rows_.ignore_index = ignores_ ? &ignore_index_ : nullptr;
+      check_labels();
     } else {
       const Walk walk = row_walk();
       for (int k = inputs_; k < argument_count(); ++k) {
-        call.arguments[k] = sequences.add(arrays_[k], walk, true);
+        rows_.arguments[k] = sequences_.add(arrays_[k], walk, true);
       }
     }
-    return call;
-  }
-
-  /// The rows' targets and weights.
-  RowwiseCall weighted_call_of_rows(Sequences& sequences) const {
-    RowwiseCall call = call_of_rows(sequences);
-    if (has(weight_)) call.weight = sequences.add(weight_, term_walk());
+    if (has(weight_)) rows_.weight = sequences_.add(weight_, term_walk());
     if (has(class_weight_)) {
-      call.class_weight = static_cast<const double*>(PyArray_DATA(class_weight_.object));
+      rows_.class_weight = static_cast<const double*>(PyArray_DATA(class_weight_.object));
     }
-    return call;
   }
 
   template <class T>
@@ -357,8 +350,7 @@ class Evaluation {
       throw py::error_already_set();
     }
     constexpr NPY_TYPES type = sizeof(T) == sizeof(float) ? NPY_FLOAT : NPY_DOUBLE;
-    const bool pointwise = loss_.family == Family::pointwise;
-    results_.allocate(type, arrays_, pointwise ? &scores() : nullptr, terms());
+    results_.allocate(type, arrays_, rowwise() ? nullptr : &scores(), terms());
     double sum = 0;
     if (nothing_to_average) {
       results_.fill_with_zeros();
@@ -367,7 +359,7 @@ class Evaluation {
       const bool release = scores().size() >= kReleaseGil;
       PyThreadState* state = release ? PyEval_SaveThread() : nullptr;
       try {
-        sum = pointwise ? evaluate_terms<T>(scale) : evaluate_rows<T>(scale);
+        sum = rowwise() ? evaluate_rows<T>(scale) : evaluate_terms<T>(scale);
       } catch (...) {
         if (state != nullptr) PyEval_RestoreThread(state);
         throw;
@@ -378,48 +370,44 @@ class Evaluation {
   }
 
   template <class Call>
-  void add_outputs(Call& call, Sequences& sequences, const Walk& terms, const Walk& elements,
-                   bool rows) const {
-    if (results_.stores_value()) call.value = sequences.add(results_.value(), terms);
+  void add_outputs(Call& call, const Walk& terms, const Walk& elements) {
+    if (results_.stores_value()) call.value = sequences_.add(results_.value(), terms);
     for (int k = 0; k < inputs_; ++k) {
-      if (wanted_ & kGrad) call.grad[k] = sequences.add(results_.grad(k), elements, rows);
-      if (wanted_ & kHess) call.hess[k] = sequences.add(results_.hess(k), elements, rows);
+      if (wanted_ & kGrad) call.grad[k] = sequences_.add(results_.grad(k), elements, rowwise());
+      if (wanted_ & kHess) call.hess[k] = sequences_.add(results_.hess(k), elements, rowwise());
     }
   }
 
   template <class T>
-  double evaluate_terms(double scale) const {
+  double evaluate_terms(double scale) {
     PointwiseCall call;
-    Sequences sequences;
     call.loss = &active_level().pointwise->losses[loss_.index];
     call.call = method_;
-    call.count = term_count();
+    call.count = term_count_;
     call.scale = scale;
     // Terms are summed in C order whatever the layout; where nothing is summed, the order in
     // which they lie in memory is the faster one.
     const bool summed = (wanted_ & kValue) != 0 && reduction_ != Reduction::none;
     const Walk walk = summed ? term_walk() : Walk::memory(scores());
-    for (int k = 0; k < argument_count(); ++k) call.arguments[k] = sequences.add(arrays_[k], walk);
-    if (has(weight_)) call.weight = sequences.add(weight_, walk);
+    for (int k = 0; k < argument_count(); ++k) call.arguments[k] = sequences_.add(arrays_[k], walk);
+    if (has(weight_)) call.weight = sequences_.add(weight_, walk);
     call.parameters = numbers_;
     for (int k = 0; k < loss_.signature.parameters; ++k) {
-      if (has(varying_[k])) call.varying[k] = sequences.add(varying_[k], walk);
+      if (has(varying_[k])) call.varying[k] = sequences_.add(varying_[k], walk);
     }
-    add_outputs(call, sequences, walk, walk, false);
+    add_outputs(call, walk, walk);
     return fastloss::run<T>(call);
   }
 
   template <class T>
-  double evaluate_rows(double scale) const {
-    Sequences sequences;
-    RowwiseCall call = weighted_call_of_rows(sequences);
-    call.call = method_;
-    call.scale = scale;
+  double evaluate_rows(double scale) {
+    rows_.call = method_;
+    rows_.scale = scale;
     const Walk walk = row_walk();
-    for (int k = 0; k < inputs_; ++k) call.arguments[k] = sequences.add(arrays_[k], walk, true);
-    call.parameters = numbers_;
-    add_outputs(call, sequences, term_walk(), walk, true);
-    return fastloss::run<T>(call);
+    for (int k = 0; k < inputs_; ++k) rows_.arguments[k] = sequences_.add(arrays_[k], walk, true);
+    rows_.parameters = numbers_;
+    add_outputs(rows_, term_walk(), walk);
+    return fastloss::run<T>(rows_);
   }
 
   const Loss& loss_;
@@ -434,6 +422,7 @@ class Evaluation {
   bool single_ = false;          // the arithmetic type is float32
   int terms_ndim_ = 0;
   const npy_intp* terms_shape_ = nullptr;
+  npy_intp term_count_ = 0;
 
   npy_intp row_shape_[kMaxDimensions];  // of all rows
   int axis_ = 0;
@@ -442,6 +431,7 @@ class Evaluation {
   bool ignores_ = false;
   std::int64_t ignore_index_ = 0;
   Array class_weight_{};
+  RowwiseCall rows_;
 
   Array weight_{};
   double numbers_[kMaxParameters];
@@ -450,6 +440,7 @@ class Evaluation {
   double normalizer_ = 0;
 
   Results results_;
+  Sequences sequences_;
 };
 
 }  // namespace

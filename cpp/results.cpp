@@ -80,7 +80,7 @@ void Results::read_part(unsigned part, OutName name, PyObject* object, Shape ter
 void Results::read_slot(Slot& slot, OutName name, PyObject* object, Shape shape) {
   if (object == Py_None) return;
   slot.array = as_output(caller_, name, object, shape.ndim, shape.lengths);
-  slot.was_given = any_given_ = true;
+  slot.was_given = true;
   slot.extent = extent_of(slot.array);
 }
 
@@ -100,7 +100,6 @@ void Results::refuse_overlap() const {
 }
 
 void Results::keep_apart_from(Array& input, bool may_be_same, Kept& kept) const {
-  if (!any_given_ || input.object == nullptr) return;
   const Extent extent = extent_of(input);
   for (int i = 0; i < count_; ++i) {
     const Slot& slot = slots_[i];

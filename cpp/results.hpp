@@ -62,7 +62,6 @@ class Results {
   const unsigned wanted_;
   const int inputs_;
   bool stores_value_ = false;
-  bool any_given_ = false;
   int count_ = 0, first_grad_ = 0, first_hess_ = 0;
   Slot slots_[1 + 2 * kMaxInputs];  // those that the result has, in its order
 };

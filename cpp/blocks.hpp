@@ -21,17 +21,23 @@ inline void accumulate(Sum& sum, Sum part) {
   sum.high = high;
 }
 
+/// How many float32 elements of a simple loss cost as much as one term: `cost` of them in float32.
+template <class T>
+double work_of(double cost) {
+  return cost * sizeof(T) / sizeof(float);
+}
+
 /// Runs body(start, count, thread) -> Sum over blocks of `block` items and adds up in order.
 /// At most kMaxChunks partial sums are kept, however long the work.
 template <class Body>
-Sum sum_over_blocks(ptrdiff_t items, ptrdiff_t block, int threads, const Body& body) {
+Sum sum_over_blocks(ptrdiff_t items, ptrdiff_t block, Team team, const Body& body) {
   constexpr ptrdiff_t kMaxChunks = 4096;
   if (items <= block) return body(ptrdiff_t{0}, items, 0);
   const ptrdiff_t blocks = (items + block - 1) / block;
   const ptrdiff_t per_chunk = (blocks + kMaxChunks - 1) / kMaxChunks;
   const ptrdiff_t chunks = (blocks + per_chunk - 1) / per_chunk;
   const std::unique_ptr<Sum[]> sums(new Sum[static_cast<std::size_t>(chunks)]);
-  parallel_for(chunks, threads, [&](ptrdiff_t chunk, int thread) {
+  parallel_for(chunks, team, [&](ptrdiff_t chunk, int thread) {
     Sum sum;
     const ptrdiff_t end = std::min(items, (chunk + 1) * per_chunk * block);
     for (ptrdiff_t start = chunk * per_chunk * block; start < end; start += block) {

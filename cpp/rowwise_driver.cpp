@@ -12,6 +12,9 @@ constexpr ptrdiff_t kRows = 16;
 ptrdiff_t rows_at_once(ptrdiff_t classes) {
   return std::clamp<ptrdiff_t>(262144 / classes, 1, kRows);
 }
+// What a row and each of its classes cost, in elements of a simple loss.
+constexpr double kRowCost = 150;
+constexpr double kClassCost = 1.5;
 // Rows whose labels and weights are looked at together.
 constexpr ptrdiff_t kLabels = 2048;
 
@@ -56,11 +59,11 @@ double run(const RowwiseCall& call) {
     if (wanted & kHess) hess[k] = stream(call.hess[k]);
   }
 
-  const double work = static_cast<double>(call.rows) * static_cast<double>(classes + 32) * 4;
-  const int threads = threads_for(work);
+  const Team team = team_for(static_cast<double>(call.rows) *
+                             (kRowCost + work_of<T>(kClassCost * static_cast<double>(classes))));
   const ptrdiff_t block = rows_at_once(classes);
-  const Scratch<T> packed(threads, slices, classes * std::min(block, call.rows));
-  const Scratch<T> exponentials(threads, 1, classes);
+  const Scratch<T> packed(team.threads, slices, classes * std::min(block, call.rows));
+  const Scratch<T> exponentials(team.threads, 1, classes);
   const Scratch<T> class_weight(call.class_weight != nullptr, 1, classes);
   double class_weight_sum = static_cast<double>(classes);
   if (call.class_weight != nullptr) {
@@ -136,7 +139,7 @@ double run(const RowwiseCall& call) {
   };
 
   return total_of(
-      sum_over_blocks(call.rows, block, threads, [&](ptrdiff_t start, ptrdiff_t count, int thread) {
+      sum_over_blocks(call.rows, block, team, [&](ptrdiff_t start, ptrdiff_t count, int thread) {
         T value[kRows];
         run_rows(start, count, thread, value);
         Sum sum;
@@ -177,9 +180,9 @@ double weight_sum(const RowwiseCall& call) {
   const Sequence& target = *call.arguments[call.loss->signature.inputs];
   const bool labelled = call.labels != nullptr;
   const bool in_place = labelled || target.has_contiguous_rows<T>();
-  const int threads =
-      threads_for(static_cast<double>(call.rows) * (labelled ? 4 : static_cast<double>(classes)));
-  const Scratch<T> packed(threads, !in_place, classes);
+  const Team team = team_for(static_cast<double>(call.rows) *
+                             (labelled ? 4 : work_of<T>(static_cast<double>(classes))));
+  const Scratch<T> packed(team.threads, !in_place, classes);
   const Scratch<T> class_weight(call.class_weight != nullptr, 1, classes);
   if (call.class_weight != nullptr) {
     std::transform(call.class_weight, call.class_weight + classes, class_weight.slice(0, 0),
@@ -187,8 +190,8 @@ double weight_sum(const RowwiseCall& call) {
   }
   const T* weights = call.class_weight != nullptr ? class_weight.slice(0, 0) : nullptr;
 
-  return total_of(sum_over_blocks(
-      call.rows, kLabels, threads, [&](ptrdiff_t start, ptrdiff_t count, int thread) {
+  return total_of(
+      sum_over_blocks(call.rows, kLabels, team, [&](ptrdiff_t start, ptrdiff_t count, int thread) {
         std::int64_t labels[kLabels];
         T weight[kLabels];
         if (labelled) call.labels->gather(start, count, labels);

@@ -302,8 +302,9 @@ class Evaluation {
   /// The denominator of the mean.
   template <class T>
   double weight_sum() {
-    const bool counts = rowwise() ? labelled_ && !ignores_ && !has(class_weight_) : true;
-    if (term_count_ == 0 || (counts && !has(weight_))) return static_cast<double>(term_count_);
+    const bool weighted = has(weight_) || has(class_weight_) || ignores_;
+    const bool counts = !weighted && (labelled_ || !rowwise());
+    if (term_count_ == 0 || counts) return static_cast<double>(term_count_);
     if (rowwise()) return fastloss::weight_sum<T>(rows_);
     const npy_intp own = weight_.size();
     Sequences sequences;

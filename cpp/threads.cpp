@@ -72,7 +72,8 @@ class Crew {
     const std::unique_lock lock(mutex_, std::try_to_lock);
     if (!lock) return false;
     const bool wakes = team.wakes || Clock::now() - last_call_ < kCloseCalls;
-    const int threads = wakes ? team.threads : std::min(team.threads, capacity_);
+    const int most = wakes ? team.threads : std::min(team.threads, capacity_);
+    const int threads = static_cast<int>(std::min<ptrdiff_t>(most, chunks));
     if (threads > capacity_) {
       shares_.reset(new Share[static_cast<std::size_t>(threads)]);
       hire(threads - capacity_);

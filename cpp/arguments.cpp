@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <numeric>
+#include <memory>
 
 namespace fastloss {
 namespace {
@@ -12,6 +12,12 @@ namespace {
 py::object steal(PyObject* object) {
   if (object == nullptr) throw py::error_already_set();
   return py::reinterpret_steal<py::object>(object);
+}
+
+/// An array whose storage is still to be found.
+Array array_of(PyObject* object) {
+  auto* array = reinterpret_cast<PyArrayObject*>(object);
+  return {array, Storage::float64, PyArray_ISBYTESWAPPED(array), false};
 }
 
 /// Storage of a dtype, or false if kernels and drivers do not know it.
@@ -50,53 +56,57 @@ std::string dtype_text(PyArrayObject* array) {
          std::string(py::str(py::handle(reinterpret_cast<PyObject*>(PyArray_DESCR(array)))));
 }
 
+/// Whether an object is one real number: Python's, NumPy's or an array of no dimension.
+bool is_real_number(PyObject* object) {
+  if (!PyArray_CheckScalar(object)) return PyFloat_Check(object) || PyLong_Check(object);
+  const py::object array =
+      steal(PyArray_FromAny(object, nullptr, 0, 0, NPY_ARRAY_ENSUREARRAY, nullptr));
+  Storage storage;
+  return storage_of(PyArray_DESCR(reinterpret_cast<PyArrayObject*>(array.ptr())), storage);
+}
+
+[[noreturn]] void refuse_number(const Caller& caller, const std::string& name, const Domain& domain,
+                                PyObject* object, PyObject* type, const char* more = "") {
+  caller.fail(type, name, "expected " + domain.description + more + ", got " + repr(object));
+}
+
+/// A number that is not simply a float.
+double as_double(const Caller& caller, const std::string& name, const Domain& domain,
+                 PyObject* object) {
+  if (!is_real_number(object)) refuse_number(caller, name, domain, object, PyExc_TypeError);
+  const double x = PyFloat_AsDouble(object);
+  if (x == -1 && PyErr_Occurred()) {
+    PyErr_Clear();  // an integer beyond double's range
+    refuse_number(caller, name, domain, object, PyExc_ValueError);
+  }
+  return x;
+}
+
 bool is_masked(PyObject* object) {
   return py::module_::import("numpy.ma").attr("is_masked")(py::handle(object)).cast<bool>();
 }
 
-Array described(const Caller& caller, const std::string& name, py::object array) {
-  Array result{.owner = std::move(array)};
-  if (!storage_of(PyArray_DESCR(result.get()), result.storage)) {
+Array described(const Caller& caller, const std::string& name, PyObject* object) {
+  Array array = array_of(object);
+  if (!storage_of(PyArray_DESCR(array.object), array.storage)) {
     caller.fail(PyExc_TypeError, name,
-                "expected float32, float64, integers or bools, got " + dtype_text(result.get()));
+                "expected float32, float64, integers or bools, got " + dtype_text(array.object));
   }
-  result.swapped = PyArray_ISBYTESWAPPED(result.get());
-  return result;
+  return array;
 }
 
 /// Whether strides may lead two indices to one element. Exact for slices and transposes.
 bool overlaps_itself(const Array& array) {
-  struct Dimension {
-    npy_intp stride, length;
-  };
-  std::vector<Dimension> dimensions;
-  for (int d = 0; d < array.ndim(); ++d) {
-    if (array.shape()[d] > 1) {
-      dimensions.push_back({std::abs(array.strides()[d]), array.shape()[d]});
-    }
-  }
-  std::sort(dimensions.begin(), dimensions.end(),
-            [](const Dimension& a, const Dimension& b) { return a.stride < b.stride; });
-  npy_intp extent = PyArray_ITEMSIZE(array.get());
-  for (const Dimension& dimension : dimensions) {
-    if (dimension.stride < extent) return true;
-    extent += dimension.stride * (dimension.length - 1);
+  const Walk outwards = Walk::memory(array);
+  npy_intp extent = array.item_size();
+  for (int d = outwards.ndim - 1; d >= 0; --d) {
+    const auto [length, axis, backwards] = outwards.steps[d];
+    const npy_intp stride = std::abs(array.strides()[axis]);
+    if (length == 1) continue;
+    if (stride < extent) return true;
+    extent += stride * (length - 1);
   }
   return false;
-}
-
-struct Extent {
-  const char *begin, *end;
-};
-
-Extent extent_of(const Array& array) {
-  const char* begin = PyArray_BYTES(array.get());
-  const char* end = begin + PyArray_ITEMSIZE(array.get());
-  for (int d = 0; d < array.ndim(); ++d) {
-    const npy_intp reach = array.strides()[d] * (array.shape()[d] - 1);
-    (reach < 0 ? begin : end) += reach;
-  }
-  return {begin, end};
 }
 
 }  // namespace
@@ -117,10 +127,18 @@ std::string shape_text(const npy_intp* shape, int ndim) {
 
 std::string repr(PyObject* object) { return py::repr(py::handle(object)); }
 
-Array as_array(const Caller& caller, const std::string& name, PyObject* object) {
-  if (PyArray_CheckExact(object)) {
-    return described(caller, name, py::reinterpret_borrow<py::object>(object));
+Extent extent_of(const Array& array) {
+  Extent extent = {PyArray_BYTES(array.object), PyArray_BYTES(array.object) + array.item_size()};
+  for (int d = 0; d < array.ndim(); ++d) {
+    if (array.shape()[d] == 0) return {nullptr, nullptr};
+    const npy_intp reach = array.strides()[d] * (array.shape()[d] - 1);
+    (reach < 0 ? extent.begin : extent.end) += reach;
   }
+  return extent;
+}
+
+Array as_array(const Caller& caller, const std::string& name, PyObject* object, Kept& kept) {
+  if (PyArray_CheckExact(object)) return described(caller, name, object);
   const bool weak = PyFloat_CheckExact(object) || PyLong_CheckExact(object);
   if (PyArray_Check(object) && is_masked(object)) {
     caller.fail(PyExc_TypeError, name,
@@ -138,7 +156,8 @@ Array as_array(const Caller& caller, const std::string& name, PyObject* object) 
                 "expected an array, got " + std::string(Py_TYPE(object)->tp_name) + ": " +
                     std::string(py::str(error.value())));
   }
-  Array result = described(caller, name, steal(array));
+  kept.push_back(steal(array));
+  Array result = described(caller, name, array);
   result.weak = weak;
   return result;
 }
@@ -149,21 +168,20 @@ Array as_output(const Caller& caller, OutName name, PyObject* object, int ndim,
     caller.fail(PyExc_TypeError, name.text(),
                 "expected an array or None, got " + std::string(Py_TYPE(object)->tp_name));
   }
-  Array out{.owner = py::reinterpret_borrow<py::object>(object)};
-  if (!storage_of(PyArray_DESCR(out.get()), out.storage) || !out.is_float()) {
+  Array out = array_of(object);
+  if (!storage_of(PyArray_DESCR(out.object), out.storage) || !out.is_float()) {
     caller.fail(PyExc_TypeError, name.text(),
-                "expected dtype float32 or float64, got " + dtype_text(out.get()));
+                "expected dtype float32 or float64, got " + dtype_text(out.object));
   }
-  out.swapped = PyArray_ISBYTESWAPPED(out.get());
-  if (out.ndim() != ndim || !std::equal(shape, shape + ndim, out.shape())) {
+  if (!out.has_shape(ndim, shape)) {
     caller.fail(PyExc_ValueError, name.text(),
                 "expected shape " + shape_text(shape, ndim) + ", got " +
                     shape_text(out.shape(), out.ndim()));
   }
-  if (!PyArray_ISWRITEABLE(out.get())) {
+  if (!PyArray_ISWRITEABLE(out.object)) {
     caller.fail(PyExc_ValueError, name.text(), "expected a writeable array, got a read-only one");
   }
-  if (out.size() > 0 && overlaps_itself(out)) {
+  if (!PyArray_ISONESEGMENT(out.object) && overlaps_itself(out)) {
     caller.fail(PyExc_ValueError, name.text(),
                 "expected an array whose elements do not share memory, got strides " +
                     shape_text(out.strides(), out.ndim()));
@@ -178,115 +196,84 @@ bool is_scalar(PyObject* object) {
 
 double as_number(const Caller& caller, const std::string& name, const Domain& domain,
                  PyObject* object, bool to_float32) {
-  const auto refuse = [&](PyObject* type) {
-    caller.fail(type, name, "expected " + domain.description + ", got " + repr(object));
-  };
   if (domain.is_flag) {
-    if (!PyBool_Check(object) && !PyArray_IsScalar(object, Bool)) refuse(PyExc_TypeError);
+    if (!PyBool_Check(object) && !PyArray_IsScalar(object, Bool)) {
+      refuse_number(caller, name, domain, object, PyExc_TypeError);
+    }
     return PyObject_IsTrue(object);
   }
   if (object == Py_None && !std::isnan(domain.when_none)) return domain.when_none;
-  double x;
-  if (PyFloat_CheckExact(object)) {
-    x = PyFloat_AS_DOUBLE(object);
-  } else {
-    bool is_real = PyFloat_Check(object) || PyLong_Check(object);
-    if (PyArray_CheckScalar(object)) {  // a NumPy scalar or an array of no dimension
-      const py::object array =
-          steal(PyArray_FromAny(object, nullptr, 0, 0, NPY_ARRAY_ENSUREARRAY, nullptr));
-      Storage storage;
-      is_real = storage_of(PyArray_DESCR(reinterpret_cast<PyArrayObject*>(array.ptr())), storage);
-    }
-    if (!is_real) refuse(PyExc_TypeError);
-    x = PyFloat_AsDouble(object);
-    if (x == -1 && PyErr_Occurred()) {
-      PyErr_Clear();  // an integer beyond double's range
-      refuse(PyExc_ValueError);
-    }
+  const double x = PyFloat_CheckExact(object) ? PyFloat_AS_DOUBLE(object)
+                                              : as_double(caller, name, domain, object);
+  if (!std::isfinite(x) || !domain.contains(x)) {
+    refuse_number(caller, name, domain, object, PyExc_ValueError);
   }
-  if (!std::isfinite(x) || !domain.contains(x)) refuse(PyExc_ValueError);
   if (const float rounded = static_cast<float>(x);
       to_float32 && (!std::isfinite(rounded) || !domain.contains(rounded))) {
-    caller.fail(PyExc_ValueError, name,
-                "expected " + domain.description + " also in float32, got " + repr(object));
+    refuse_number(caller, name, domain, object, PyExc_ValueError, " also in float32");
   }
   return x;
 }
 
-Array as_doubles(const Caller& caller, const std::string& name, PyObject* object, npy_intp length) {
-  const Array given = as_array(caller, name, object);
+Array as_doubles(const Caller& caller, const std::string& name, PyObject* object, npy_intp length,
+                 Kept& kept) {
+  const Array given = as_array(caller, name, object, kept);
   if (given.ndim() != 1 || given.size() != length) {
     caller.fail(PyExc_ValueError, name,
                 "expected shape " + shape_text(&length, 1) + ", got " +
                     shape_text(given.shape(), given.ndim()));
   }
-  Array copy{.owner = steal(PyArray_FromArray(given.get(), PyArray_DescrFromType(NPY_DOUBLE),
-                                              NPY_ARRAY_CARRAY | NPY_ARRAY_ENSURECOPY))};
-  return copy;
-}
-
-bool may_overlap(const Array& a, const Array& b) {
-  if (a.size() == 0 || b.size() == 0) return false;
-  const Extent x = extent_of(a), y = extent_of(b);
-  return x.begin < y.end && y.begin < x.end;
+  kept.push_back(steal(PyArray_FromArray(given.object, PyArray_DescrFromType(NPY_DOUBLE),
+                                         NPY_ARRAY_CARRAY | NPY_ARRAY_ENSURECOPY)));
+  return array_of(kept.back().ptr());
 }
 
 bool is_same(const Array& a, const Array& b) {
-  return PyArray_BYTES(a.get()) == PyArray_BYTES(b.get()) && a.storage == b.storage &&
-         a.swapped == b.swapped && a.ndim() == b.ndim() &&
-         std::equal(a.shape(), a.shape() + a.ndim(), b.shape()) &&
+  return PyArray_BYTES(a.object) == PyArray_BYTES(b.object) && a.storage == b.storage &&
+         a.swapped == b.swapped && a.has_shape(b.ndim(), b.shape()) &&
          std::equal(a.strides(), a.strides() + a.ndim(), b.strides());
 }
 
 Walk Walk::logical(int ndim, const npy_intp* shape) {
   Walk walk;
   walk.ndim = ndim;
-  for (int d = 0; d < ndim; ++d) {
-    walk.axes[d] = d;
-    walk.backwards[d] = false;
-    walk.lengths[d] = shape[d];
-  }
+  for (int d = 0; d < ndim; ++d) walk.steps[d] = {shape[d], d, false};
   return walk;
 }
 
 Walk Walk::memory(const Array& array) {
   Walk walk = logical(array.ndim(), array.shape());
-  std::stable_sort(walk.axes, walk.axes + walk.ndim, [&](int a, int b) {
-    return std::abs(array.strides()[a]) > std::abs(array.strides()[b]);
+  const npy_intp* strides = array.strides();
+  std::stable_sort(walk.steps, walk.steps + walk.ndim, [=](const Step& a, const Step& b) {
+    return std::abs(strides[a.axis]) > std::abs(strides[b.axis]);
   });
-  for (int d = 0; d < walk.ndim; ++d) walk.backwards[d] = array.strides()[walk.axes[d]] < 0;
+  for (int d = 0; d < walk.ndim; ++d) walk.steps[d].backwards = strides[walk.steps[d].axis] < 0;
   return walk;
 }
 
 Walk Walk::with_last(int ndim, const npy_intp* shape, int axis) {
   Walk walk = logical(ndim, shape);
-  std::rotate(walk.axes + axis, walk.axes + axis + 1, walk.axes + ndim);
+  std::rotate(walk.steps + axis, walk.steps + axis + 1, walk.steps + ndim);
   return walk;
 }
 
-Sequence sequence_of(const Array& array, const Walk& walk, bool rows) {
+const Sequence* Sequences::add(const Array& array, const Walk& walk, bool rows) {
   const int missing = walk.ndim - array.ndim();
-  const auto stride_along = [&](int axis) -> npy_intp {
+  const npy_intp *shape = array.shape(), *strides = array.strides();
+  Sequence* sequence =
+      std::construct_at(&all_[count_++], PyArray_BYTES(array.object), array.storage, array.swapped);
+  for (int d = 0; d < walk.ndim; ++d) {
+    const auto [length, axis, backwards] = walk.steps[d];
     const int own = axis - missing;
-    return own < 0 || (array.shape()[own] == 1 && walk.lengths[axis] != 1) ? 0
-                                                                           : array.strides()[own];
-  };
-  char* data = PyArray_BYTES(array.get());
-  for (int d = 0; d < walk.ndim; ++d) {
-    const int axis = walk.axes[d];
-    if (walk.backwards[d]) data += stride_along(axis) * (walk.lengths[axis] - 1);
-  }
-  Sequence sequence(data, array.storage, array.swapped);
-  for (int d = 0; d < walk.ndim; ++d) {
-    const int axis = walk.axes[d];
-    const npy_intp stride = stride_along(axis);
-    const bool apart = rows && d + 1 == walk.ndim;
-    const npy_intp single = apart && walk.lengths[axis] == 1 ? PyArray_ITEMSIZE(array.get()) : 0;
-    sequence.append(walk.lengths[axis],
-                    single != 0         ? single
-                    : walk.backwards[d] ? -stride
-                                        : stride,
-                    !apart);
+    const bool broadcast = own < 0 || (shape[own] == 1 && length != 1);
+    const npy_intp stride = broadcast ? 0 : strides[own];
+    if (rows && d + 1 == walk.ndim) {
+      sequence->append(length, length == 1 ? array.item_size() : stride, false);
+    } else if (backwards) {
+      sequence->append_backwards(length, stride);
+    } else {
+      sequence->append(length, stride);
+    }
   }
   return sequence;
 }

@@ -33,28 +33,39 @@ struct Caller {
                          const std::string& message) const;
 };
 
-/// A real array, not yet of any particular type.
+/// A real array, not yet of any particular type. It does not own: what a call was given lives as
+/// long as the call, and what is made on the way is Kept.
 struct Array {
-  py::object owner;
-  Storage storage = Storage::float64;
-  bool swapped = false;
-  bool weak = false;  // came as a Python number: does not promote
+  PyArrayObject* object;  // null: not given
+  Storage storage;
+  bool swapped;
+  bool weak;  // came as a Python number: does not promote
 
-  bool given() const { return owner.ptr() != nullptr; }
-  PyArrayObject* get() const { return reinterpret_cast<PyArrayObject*>(owner.ptr()); }
-  int ndim() const { return PyArray_NDIM(get()); }
-  const npy_intp* shape() const { return PyArray_DIMS(get()); }
-  const npy_intp* strides() const { return PyArray_STRIDES(get()); }
-  npy_intp size() const { return PyArray_SIZE(get()); }
+  int ndim() const { return PyArray_NDIM(object); }
+  const npy_intp* shape() const { return PyArray_DIMS(object); }
+  const npy_intp* strides() const { return PyArray_STRIDES(object); }
+  npy_intp item_size() const { return PyArray_ITEMSIZE(object); }
+  npy_intp size() const { return PyArray_SIZE(object); }
+  bool has_shape(int dimensions, const npy_intp* lengths) const {
+    if (ndim() != dimensions) return false;
+    for (int d = 0; d < dimensions; ++d) {
+      if (shape()[d] != lengths[d]) return false;
+    }
+    return true;
+  }
+  PyObject* as_object() const { return reinterpret_cast<PyObject*>(object); }
   bool is_float() const { return storage >= Storage::float32; }
   bool is_integer() const { return storage < Storage::float32; }
 };
+
+/// Objects that a call has made and that live as long as it.
+using Kept = std::vector<py::object>;
 
 std::string shape_text(const npy_intp* shape, int ndim);
 std::string repr(PyObject* object);
 
 /// An array_like of real numbers.
-Array as_array(const Caller& caller, const std::string& name, PyObject* object);
+Array as_array(const Caller& caller, const std::string& name, PyObject* object, Kept& kept);
 
 /// A place in the argument `out`, spelled only where it is needed.
 struct OutName {
@@ -82,19 +93,28 @@ double as_number(const Caller& caller, const std::string& name, const Domain& do
 bool is_scalar(PyObject* object);
 
 /// A one-dimensional copy in double precision, of `length` numbers.
-Array as_doubles(const Caller& caller, const std::string& name, PyObject* object, npy_intp length);
+Array as_doubles(const Caller& caller, const std::string& name, PyObject* object, npy_intp length,
+                 Kept& kept);
 
-/// Whether the extents of two arrays in memory meet.
-bool may_overlap(const Array& a, const Array& b);
+/// From the first to behind the last byte of an array; nothing for one without elements.
+struct Extent {
+  const char *begin, *end;
+
+  bool meets(Extent other) const { return begin < other.end && other.begin < end; }
+};
+Extent extent_of(const Array& array);
 /// Whether two arrays are the same elements in the same order and format.
 bool is_same(const Array& a, const Array& b);
 
 /// The order in which a call walks through its terms: axes, slowest first, some of them backwards.
 struct Walk {
-  int ndim = 0;
-  int axes[kMaxDimensions];
-  bool backwards[kMaxDimensions];
-  npy_intp lengths[kMaxDimensions];  // by axis
+  struct Step {
+    npy_intp length;
+    int axis;
+    bool backwards;
+  };
+  int ndim;
+  Step steps[kMaxDimensions];
 
   /// C order.
   static Walk logical(int ndim, const npy_intp* shape);
@@ -104,8 +124,17 @@ struct Walk {
   static Walk with_last(int ndim, const npy_intp* shape, int axis);
 };
 
-/// An array in the order of a walk. Its shape is broadcast to the walk's lengths from the right;
-/// `rows` keeps the last axis of the walk apart.
-Sequence sequence_of(const Array& array, const Walk& walk, bool rows = false);
+/// The sequences of one call.
+class Sequences {
+ public:
+  /// An array in the order of a walk. Its shape is broadcast to the walk's lengths from the right;
+  /// `rows` keeps the last axis of the walk apart.
+  const Sequence* add(const Array& array, const Walk& walk, bool rows = false);
+
+ private:
+  static constexpr int kWeightAndValue = 2;
+  Sequence all_[kMaxArguments + kMaxParameters + 2 * kMaxInputs + kWeightAndValue];
+  int count_ = 0;
+};
 
 }  // namespace fastloss

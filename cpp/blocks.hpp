@@ -21,17 +21,23 @@ inline void accumulate(Sum& sum, Sum part) {
   sum.high = high;
 }
 
+/// How many float32 elements of a simple loss cost as much as one term: `cost` of them in float32.
+template <class T>
+double work_of(double cost) {
+  return cost * sizeof(T) / sizeof(float);
+}
+
 /// Runs body(start, count, thread) -> Sum over blocks of `block` items and adds up in order.
 /// At most kMaxChunks partial sums are kept, however long the work.
 template <class Body>
-Sum sum_over_blocks(ptrdiff_t items, ptrdiff_t block, int threads, const Body& body) {
+Sum sum_over_blocks(ptrdiff_t items, ptrdiff_t block, Team team, const Body& body) {
   constexpr ptrdiff_t kMaxChunks = 4096;
   if (items <= block) return body(ptrdiff_t{0}, items, 0);
   const ptrdiff_t blocks = (items + block - 1) / block;
   const ptrdiff_t per_chunk = (blocks + kMaxChunks - 1) / kMaxChunks;
   const ptrdiff_t chunks = (blocks + per_chunk - 1) / per_chunk;
   const std::unique_ptr<Sum[]> sums(new Sum[static_cast<std::size_t>(chunks)]);
-  parallel_for(chunks, threads, [&](ptrdiff_t chunk, int thread) {
+  parallel_for(chunks, team, [&](ptrdiff_t chunk, int thread) {
     Sum sum;
     const ptrdiff_t end = std::min(items, (chunk + 1) * per_chunk * block);
     for (ptrdiff_t start = chunk * per_chunk * block; start < end; start += block) {
@@ -44,7 +50,8 @@ Sum sum_over_blocks(ptrdiff_t items, ptrdiff_t block, int threads, const Body& b
   return sum;
 }
 
-/// Uninitialised memory for every thread, in slices that do not share cache lines.
+/// Uninitialised memory for every thread, in slices that do not share cache lines. What small calls
+/// need of it lies in the object itself.
 template <class T>
 class Scratch {
  public:
@@ -52,29 +59,33 @@ class Scratch {
   Scratch(int threads, int slices, ptrdiff_t length) : slices_(slices) {
     ptrdiff_t bytes;
     if (__builtin_add_overflow(length, kLine - 1, &stride_)) throw std::bad_alloc();
-    stride_ -= stride_ % kLine;
+    stride_ &= -kLine;
     if (__builtin_mul_overflow(stride_, static_cast<ptrdiff_t>(sizeof(T)), &bytes) ||
         __builtin_mul_overflow(bytes, slices, &bytes) ||
         __builtin_mul_overflow(bytes, threads, &bytes)) {
       throw std::bad_alloc();
     }
-    if (bytes > 0) {
+    if (bytes > kSmall) {
       const auto size = static_cast<std::size_t>(bytes);
-      memory_.reset(static_cast<T*>(::operator new(size, std::align_val_t{64})));
+      large_.reset(::operator new(size, std::align_val_t{64}));
     }
+    memory_ = static_cast<T*>(bytes > kSmall ? large_.get() : small_);
   }
   T* slice(int thread, int slice) const {
-    return memory_.get() + (static_cast<ptrdiff_t>(thread) * slices_ + slice) * stride_;
+    return memory_ + (static_cast<ptrdiff_t>(thread) * slices_ + slice) * stride_;
   }
 
  private:
   static constexpr ptrdiff_t kLine = 64 / sizeof(T);
+  static constexpr ptrdiff_t kSmall = 1024;
   struct Free {
-    void operator()(T* p) const { ::operator delete(p, std::align_val_t{64}); }
+    void operator()(void* p) const { ::operator delete(p, std::align_val_t{64}); }
   };
   int slices_;
   ptrdiff_t stride_;
-  std::unique_ptr<T, Free> memory_;
+  T* memory_;
+  std::unique_ptr<void, Free> large_;
+  alignas(64) std::byte small_[kSmall];
 };
 
 }  // namespace fastloss

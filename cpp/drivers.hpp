@@ -20,9 +20,9 @@ struct PointwiseCall {
   const PointwiseLoss* loss = nullptr;
   int call = 0;         // index into kCalls
   ptrdiff_t count = 0;  // terms, at least one
-  Sequence arguments[kMaxArguments];
+  const Sequence* arguments[kMaxArguments];
   const Sequence* weight = nullptr;  // null: every weight is 1
-  double parameters[kMaxParameters];
+  const double* parameters = nullptr;
   const Sequence* varying[kMaxParameters] = {};  // a parameter that varies from term to term
   double scale = 1;
   const Sequence* value = nullptr;  // null: the values are summed
@@ -40,12 +40,12 @@ struct RowwiseCall {
   const Level* level = nullptr;
   int call = 0;
   ptrdiff_t rows = 0, classes = 0;             // at least one of each
-  Sequence arguments[kMaxArguments];           // the classes are the last dimension, kept apart
+  const Sequence* arguments[kMaxArguments];    // the classes are the last dimension, kept apart
   const Sequence* labels = nullptr;            // null: the targets are rows
   const std::int64_t* ignore_index = nullptr;  // null: no label is ignored
   const Sequence* weight = nullptr;            // one per row; null: every weight is 1
   const double* class_weight = nullptr;        // one per class; null: every one is 1
-  double parameters[kMaxParameters];
+  const double* parameters = nullptr;
   double scale = 1;
   const Sequence* value = nullptr;  // null: the values are summed
   const Sequence* grad[kMaxInputs] = {};

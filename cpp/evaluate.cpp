@@ -24,8 +24,22 @@ constexpr Method kMethods[] = {{"", kCalls[0]},
 
 enum class Reduction { mean, sum, none };
 
+/// Whether an object is this word, which is interned as the words in a program's text are.
+bool is_word(PyObject* object, PyObject* word) {
+  return object == word || (PyUnicode_Check(object) && PyUnicode_Compare(object, word) == 0);
+}
+
 // Terms below which letting other Python threads run costs more than it gives.
 constexpr npy_intp kReleaseGil = 4096;
+
+int option_count(const Loss& loss) { return loss.family == Family::rowwise ? 3 : 0; }
+
+/// How many values evaluate() takes.
+int value_count(const Loss& loss, int method) {
+  const auto& [name, inputs, targets, parameters] = loss.signature;
+  const int last = kMethods[method].wanted != 0 ? 4 : 1;
+  return inputs + targets + parameters + option_count(loss) + last;
+}
 
 /// What evaluate() was called with.
 struct Request {
@@ -49,7 +63,7 @@ class Evaluation {
 
   PyObject* run() {
     read_arguments();
-    if (loss_.family == Family::rowwise) {
+    if (rowwise()) {
       read_rows();
     } else {
       read_terms();
@@ -57,36 +71,39 @@ class Evaluation {
     read_weight();
     read_parameters();
     if (wanted_ == 0) {
+      if (rowwise()) prepare_rows();
       return PyFloat_FromDouble(single_ ? weight_sum<float>() : weight_sum<double>());
     }
     read_reduction();
     results_.read(request_.out, (wanted_ & kValue) != 0 && reduction_ == Reduction::none, terms(),
                   {scores().ndim(), scores().shape()});
-    const bool pointwise = loss_.family == Family::pointwise;
-    for (Array& array : arrays_) results_.keep_apart_from(array, true);
-    results_.keep_apart_from(weight_, pointwise);
+    if (request_.out != Py_None) {
+      for (int k = 0; k < argument_count(); ++k) results_.keep_apart_from(arrays_[k], true, kept_);
+      if (has(weight_)) results_.keep_apart_from(weight_, !rowwise(), kept_);
+    }
+    if (rowwise()) prepare_rows();
     return single_ ? compute<float>() : compute<double>();
   }
 
  private:
-  const std::string& name_of(std::size_t argument) const { return loss_.arguments[argument]; }
-  bool is_target(std::size_t argument) const { return loss_.roles[argument] >= inputs_; }
-  Array& by_role(int role) { return arrays_[role]; }
+  bool rowwise() const { return loss_.family == Family::rowwise; }
+  // Arguments have numbers in the order of the call.
+  const std::string& name_of(int i) const { return loss_.arguments[static_cast<std::size_t>(i)]; }
+  int role_of(int i) const { return loss_.roles[static_cast<std::size_t>(i)]; }
+  bool is_target(int i) const { return role_of(i) >= inputs_; }
+  Array& argument(int i) { return arrays_[role_of(i)]; }
+  int argument_count() const { return inputs_ + loss_.signature.targets; }
   const Array& scores() const { return arrays_[0]; }
+  static bool has(const Array& array) { return array.object != nullptr; }
   Shape terms() const { return {terms_ndim_, terms_shape_}; }
-  npy_intp term_count() const {
-    npy_intp count = 1;
-    for (int d = 0; d < terms_ndim_; ++d) count *= terms_shape_[d];
-    return count;
-  }
 
   // ---- reading ----------------------------------------------------------------------------------
 
   void read_arguments() {
     bool any_single = false, any_double = false;
-    for (std::size_t i = 0; i < loss_.arguments.size(); ++i) {
-      Array& array = by_role(loss_.roles[i]);
-      array = as_array(caller_, name_of(i), request_.arguments[i]);
+    for (int i = 0; i < argument_count(); ++i) {
+      Array& array = argument(i);
+      array = as_array(caller_, name_of(i), request_.arguments[i], kept_);
       if (array.weak) continue;
       any_single |= array.storage == Storage::float32;
       any_double |= array.storage == Storage::float64 || (array.is_integer() && !is_target(i));
@@ -94,20 +111,26 @@ class Evaluation {
     single_ = any_single && !any_double;
   }
 
-  void require_shape(std::size_t argument, int ndim, const npy_intp* shape) {
-    const Array& array = by_role(loss_.roles[argument]);
-    if (array.ndim() == ndim && std::equal(shape, shape + ndim, array.shape())) return;
-    caller_.fail(PyExc_ValueError, name_of(argument),
+  void require_shape(int i, int ndim, const npy_intp* shape) {
+    const Array& array = argument(i);
+    if (array.has_shape(ndim, shape)) return;
+    caller_.fail(PyExc_ValueError, name_of(i),
                  "expected shape " + shape_text(shape, ndim) + " to match '" + name_of(0) +
                      "', got " + shape_text(array.shape(), array.ndim()));
   }
 
+  void set_terms(int ndim, const npy_intp* shape) {
+    terms_ndim_ = ndim;
+    terms_shape_ = shape;
+    term_count_ = 1;
+    for (int d = 0; d < ndim; ++d) term_count_ *= shape[d];
+  }
+
   /// Pointwise: one term per element.
   void read_terms() {
-    terms_ndim_ = scores().ndim();
-    std::copy_n(scores().shape(), terms_ndim_, terms_shape_);
-    for (std::size_t i = 1; i < loss_.arguments.size(); ++i) {
-      if (is_target(i) && by_role(loss_.roles[i]).ndim() == 0) continue;  // stands for all
+    set_terms(scores().ndim(), scores().shape());
+    for (int i = 1; i < argument_count(); ++i) {
+      if (is_target(i) && argument(i).ndim() == 0) continue;  // stands for all
       require_shape(i, terms_ndim_, terms_shape_);
     }
   }
@@ -120,16 +143,17 @@ class Evaluation {
     }
     axis_ = read_axis(ndim);
     classes_ = scores().shape()[axis_];
-    for (int d = 0; d < ndim; ++d) {
-      if (d != axis_) terms_shape_[terms_ndim_++] = scores().shape()[d];
+    for (int d = 0, rest = 0; d < ndim; ++d) {
+      if (d != axis_) row_shape_[rest++] = scores().shape()[d];
     }
-    if (classes_ == 0 && term_count() > 0) {
+    set_terms(ndim - 1, row_shape_);
+    if (classes_ == 0 && term_count_ > 0) {
       caller_.fail(PyExc_ValueError, name_of(0),
                    "expected at least one class along axis " + std::to_string(axis_) + ", got " +
                        "shape " + shape_text(scores().shape(), ndim));
     }
-    for (std::size_t i = 1; i < loss_.arguments.size(); ++i) {
-      Array& array = by_role(loss_.roles[i]);
+    for (int i = 1; i < argument_count(); ++i) {
+      const Array& array = argument(i);
       labelled_ = is_target(i) && array.ndim() == terms_ndim_;
       if (!labelled_) {
         if (is_target(i) && array.ndim() != ndim) {
@@ -150,19 +174,17 @@ class Evaluation {
     }
     read_ignore_index();
     if (PyObject* class_weight = request_.options[2]; class_weight != Py_None) {
-      class_weight_ = as_doubles(caller_, "class_weight", class_weight, classes_);
+      class_weight_ = as_doubles(caller_, "class_weight", class_weight, classes_, kept_);
     }
-    if (labelled_ && term_count() > 0) check_labels();
   }
 
   int read_axis(int ndim) {
-    const py::object index = py::reinterpret_steal<py::object>(PyNumber_Index(request_.options[0]));
-    if (!index) {
+    const Py_ssize_t axis = PyNumber_AsSsize_t(request_.options[0], nullptr);
+    if (axis == -1 && PyErr_Occurred()) {
       PyErr_Clear();
       caller_.fail(PyExc_TypeError, "axis",
                    "expected an integer, got " + repr(request_.options[0]));
     }
-    const Py_ssize_t axis = PyNumber_AsSsize_t(index.ptr(), nullptr);
     if (axis < -ndim || axis >= ndim) {
       caller_.fail(PyExc_ValueError, "axis",
                    "expected an axis of shape " + shape_text(scores().shape(), ndim) + ", got " +
@@ -189,17 +211,15 @@ class Evaluation {
   }
 
   void check_labels() {
-    const RowwiseCall call = rows_of_labels();
-    const npy_intp bad = find_bad_label(call);
+    const npy_intp bad = find_bad_label(rows_);
     if (bad < 0) return;
-    const Array& labels = arrays_[inputs_];
     py::tuple index(terms_ndim_);
     npy_intp rest = bad;
     for (int d = terms_ndim_ - 1; d >= 0; --d) {
       index[static_cast<std::size_t>(d)] = py::int_(rest % terms_shape_[d]);
       rest /= terms_shape_[d];
     }
-    const py::object label = labels.owner[index];
+    const py::object label = py::handle(arrays_[inputs_].as_object())[index];
     std::string position = py::str(terms_ndim_ == 1 ? py::object(index[0]) : py::object(index));
     caller_.fail(PyExc_IndexError, name_of(label_position()),
                  "expected labels in [0, " + std::to_string(classes_) + ")" +
@@ -207,16 +227,15 @@ class Evaluation {
                      std::string(py::str(label)) + " at index " + position);
   }
 
-  std::size_t label_position() const {
-    for (std::size_t i = 0; i < loss_.roles.size(); ++i) {
-      if (loss_.roles[i] == inputs_) return i;
-    }
-    return 0;
+  int label_position() const {
+    int i = 0;
+    while (role_of(i) != inputs_) ++i;
+    return i;
   }
 
   void read_weight() {
     if (request_.weight == Py_None) return;
-    weight_ = as_array(caller_, "weight", request_.weight);
+    weight_ = as_array(caller_, "weight", request_.weight, kept_);
     bool fits = weight_.ndim() <= terms_ndim_;
     for (int d = 1; fits && d <= weight_.ndim(); ++d) {
       const npy_intp own = weight_.shape()[weight_.ndim() - d];
@@ -230,17 +249,22 @@ class Evaluation {
   }
 
   void read_parameters() {
-    for (std::size_t k = 0; k < loss_.parameters.size(); ++k) {
-      const Parameter& parameter = loss_.parameters[k];
+    for (int k = 0; k < loss_.signature.parameters; ++k) {
+      const Parameter& parameter = loss_.parameters[static_cast<std::size_t>(k)];
       PyObject* given = request_.parameters[k];
+      varying_[k].object = nullptr;
+      if (given == parameter.default_object) {
+        numbers_[k] = parameter.default_number;
+        continue;
+      }
       const bool may_vary = loss_.family == Family::pointwise && !parameter.domain.is_flag;
       if (!may_vary || is_scalar(given)) {
         numbers_[k] = as_number(caller_, parameter.name, parameter.domain, given, single_);
         continue;
       }
       const npy_intp length = terms_ndim_ > 0 ? terms_shape_[terms_ndim_ - 1] : 0;
-      varying_[k] = as_doubles(caller_, parameter.name, given, length);
-      const auto* numbers = static_cast<const double*>(PyArray_DATA(varying_[k].get()));
+      varying_[k] = as_doubles(caller_, parameter.name, given, length, kept_);
+      const auto* numbers = static_cast<const double*>(PyArray_DATA(varying_[k].object));
       for (npy_intp i = 0; i < length; ++i) {
         as_number(caller_, parameter.name, parameter.domain, py::float_(numbers[i]).ptr(), single_);
       }
@@ -249,14 +273,14 @@ class Evaluation {
 
   void read_reduction() {
     PyObject* given = request_.reduction;
-    const auto is = [&](const char* word) {
-      return PyUnicode_Check(given) && PyUnicode_CompareWithASCIIString(given, word) == 0;
-    };
-    if (is("mean")) {
+    static PyObject* const mean = PyUnicode_InternFromString("mean");
+    static PyObject* const sum = PyUnicode_InternFromString("sum");
+    static PyObject* const none = PyUnicode_InternFromString("none");
+    if (is_word(given, mean)) {
       reduction_ = Reduction::mean;
-    } else if (is("sum")) {
+    } else if (is_word(given, sum)) {
       reduction_ = Reduction::sum;
-    } else if (is("none")) {
+    } else if (is_word(given, none)) {
       reduction_ = Reduction::none;
     } else {
       caller_.fail(PyUnicode_Check(given) ? PyExc_ValueError : PyExc_TypeError, "reduction",
@@ -278,58 +302,41 @@ class Evaluation {
   /// The denominator of the mean.
   template <class T>
   double weight_sum() {
-    const npy_intp count = term_count();
-    if (loss_.family == Family::rowwise) {
-      if (count == 0) return 0;
-      if (labelled_ && !ignores_ && !weight_.given() && !class_weight_.given()) {
-        return static_cast<double>(count);
-      }
-      RowwiseCall call = labelled_ ? rows_of_labels() : rows_of_targets();
-      const Sequence weight = weight_sequence();
-      if (weight_.given()) call.weight = &weight;
-      if (class_weight_.given()) {
-        call.class_weight = static_cast<const double*>(PyArray_DATA(class_weight_.get()));
-      }
-      return fastloss::weight_sum<T>(call);
-    }
-    if (!weight_.given()) return static_cast<double>(count);
+    const bool weighted = has(weight_) || has(class_weight_) || ignores_;
+    const bool counts = !weighted && (labelled_ || !rowwise());
+    if (term_count_ == 0 || counts) return static_cast<double>(term_count_);
+    if (rowwise()) return fastloss::weight_sum<T>(rows_);
     const npy_intp own = weight_.size();
-    if (own == 0 || count == 0) return 0;
-    const Sequence sequence = sequence_of(weight_, Walk::logical(weight_.ndim(), weight_.shape()));
-    return sum_of<T>(active_level(), sequence, own) * static_cast<double>(count / own);
+    Sequences sequences;
+    const Walk walk = Walk::logical(weight_.ndim(), weight_.shape());
+    const Sequence* weight = sequences.add(weight_, walk);
+    return sum_of<T>(active_level(), *weight, own) * static_cast<double>(term_count_ / own);
   }
 
+  Walk term_walk() const { return Walk::logical(terms_ndim_, terms_shape_); }
   Walk row_walk() const { return Walk::with_last(scores().ndim(), scores().shape(), axis_); }
-  Sequence weight_sequence() const {
-    return weight_.given() ? sequence_of(weight_, Walk::logical(terms_ndim_, terms_shape_))
-                           : Sequence();
-  }
 
-  RowwiseCall rows_of_targets() {
-    RowwiseCall call;
-    const Level& level = active_level();
-    call.loss = &level.rowwise->losses[loss_.index];
-    call.level = &level;
-    call.rows = term_count();
-    call.classes = classes_;
-    const Walk walk = row_walk();
-    for (int k = inputs_; k < inputs_ + loss_.signature.targets; ++k) {
-      call.arguments[k] = sequence_of(arrays_[k], walk, true);
+  /// What rows have beside their scores, checked.
+  void prepare_rows() {
+    if (term_count_ == 0) return;
+    rows_.level = &active_level();
+    rows_.loss = &rows_.level->rowwise->losses[loss_.index];
+    rows_.rows = term_count_;
+    rows_.classes = classes_;
+    if (labelled_) {
+      rows_.labels = sequences_.add(arrays_[inputs_], term_walk());
+      rows_.ignore_index = ignores_ ? &ignore_index_ : nullptr;
+      check_labels();
+    } else {
+      const Walk walk = row_walk();
+      for (int k = inputs_; k < argument_count(); ++k) {
+        rows_.arguments[k] = sequences_.add(arrays_[k], walk, true);
+      }
     }
-    return call;
-  }
-
-  RowwiseCall rows_of_labels() {
-    RowwiseCall call;
-    const Level& level = active_level();
-    call.loss = &level.rowwise->losses[loss_.index];
-    call.level = &level;
-    call.rows = term_count();
-    call.classes = classes_;
-    labels_ = sequence_of(arrays_[inputs_], Walk::logical(terms_ndim_, terms_shape_));
-    call.labels = &labels_;
-    call.ignore_index = ignores_ ? &ignore_index_ : nullptr;
-    return call;
+    if (has(weight_)) rows_.weight = sequences_.add(weight_, term_walk());
+    if (has(class_weight_)) {
+      rows_.class_weight = static_cast<const double*>(PyArray_DATA(class_weight_.object));
+    }
   }
 
   template <class T>
@@ -344,8 +351,7 @@ class Evaluation {
       throw py::error_already_set();
     }
     constexpr NPY_TYPES type = sizeof(T) == sizeof(float) ? NPY_FLOAT : NPY_DOUBLE;
-    const bool pointwise = loss_.family == Family::pointwise;
-    results_.allocate(type, arrays_, pointwise ? &scores() : nullptr, terms());
+    results_.allocate(type, arrays_, rowwise() ? nullptr : &scores(), terms());
     double sum = 0;
     if (nothing_to_average) {
       results_.fill_with_zeros();
@@ -354,7 +360,7 @@ class Evaluation {
       const bool release = scores().size() >= kReleaseGil;
       PyThreadState* state = release ? PyEval_SaveThread() : nullptr;
       try {
-        sum = pointwise ? evaluate_terms<T>(scale) : evaluate_rows<T>(scale);
+        sum = rowwise() ? evaluate_rows<T>(scale) : evaluate_terms<T>(scale);
       } catch (...) {
         if (state != nullptr) PyEval_RestoreThread(state);
         throw;
@@ -364,26 +370,12 @@ class Evaluation {
     return results_.release(nothing_to_average ? std::nan("") : sum / denominator);
   }
 
-  /// The sequences of the outputs; a call points to them.
-  struct Outputs {
-    Sequence value, grad[kMaxInputs], hess[kMaxInputs];
-  };
   template <class Call>
-  void bind_outputs(Call& call, Outputs& outputs, const Walk& terms, const Walk& elements,
-                    bool rows) {
-    if (results_.stores_value()) {
-      outputs.value = sequence_of(results_.value(), terms);
-      call.value = &outputs.value;
-    }
+  void add_outputs(Call& call, const Walk& terms, const Walk& elements) {
+    if (results_.stores_value()) call.value = sequences_.add(results_.value(), terms);
     for (int k = 0; k < inputs_; ++k) {
-      if (wanted_ & kGrad) {
-        outputs.grad[k] = sequence_of(results_.grad(k), elements, rows);
-        call.grad[k] = &outputs.grad[k];
-      }
-      if (wanted_ & kHess) {
-        outputs.hess[k] = sequence_of(results_.hess(k), elements, rows);
-        call.hess[k] = &outputs.hess[k];
-      }
+      if (wanted_ & kGrad) call.grad[k] = sequences_.add(results_.grad(k), elements, rowwise());
+      if (wanted_ & kHess) call.hess[k] = sequences_.add(results_.hess(k), elements, rowwise());
     }
   }
 
@@ -392,49 +384,31 @@ class Evaluation {
     PointwiseCall call;
     call.loss = &active_level().pointwise->losses[loss_.index];
     call.call = method_;
-    call.count = term_count();
+    call.count = term_count_;
     call.scale = scale;
     // Terms are summed in C order whatever the layout; where nothing is summed, the order in
     // which they lie in memory is the faster one.
     const bool summed = (wanted_ & kValue) != 0 && reduction_ != Reduction::none;
-    const Walk walk = summed ? Walk::logical(terms_ndim_, terms_shape_) : Walk::memory(scores());
-    for (int k = 0; k < inputs_ + loss_.signature.targets; ++k) {
-      call.arguments[k] = sequence_of(arrays_[k], walk);
+    const Walk walk = summed ? term_walk() : Walk::memory(scores());
+    for (int k = 0; k < argument_count(); ++k) call.arguments[k] = sequences_.add(arrays_[k], walk);
+    if (has(weight_)) call.weight = sequences_.add(weight_, walk);
+    call.parameters = numbers_;
+    for (int k = 0; k < loss_.signature.parameters; ++k) {
+      if (has(varying_[k])) call.varying[k] = sequences_.add(varying_[k], walk);
     }
-    Sequence weight;
-    if (weight_.given()) {
-      weight = sequence_of(weight_, walk);
-      call.weight = &weight;
-    }
-    Sequence varying[kMaxParameters];
-    for (std::size_t k = 0; k < loss_.parameters.size(); ++k) {
-      call.parameters[k] = numbers_[k];
-      if (varying_[k].given()) {
-        varying[k] = sequence_of(varying_[k], walk);
-        call.varying[k] = &varying[k];
-      }
-    }
-    Outputs outputs;
-    bind_outputs(call, outputs, walk, walk, false);
+    add_outputs(call, walk, walk);
     return fastloss::run<T>(call);
   }
 
   template <class T>
   double evaluate_rows(double scale) {
-    RowwiseCall call = labelled_ ? rows_of_labels() : rows_of_targets();
-    call.call = method_;
-    call.scale = scale;
+    rows_.call = method_;
+    rows_.scale = scale;
     const Walk walk = row_walk();
-    for (int k = 0; k < inputs_; ++k) call.arguments[k] = sequence_of(arrays_[k], walk, true);
-    const Sequence weight = weight_sequence();
-    if (weight_.given()) call.weight = &weight;
-    if (class_weight_.given()) {
-      call.class_weight = static_cast<const double*>(PyArray_DATA(class_weight_.get()));
-    }
-    std::copy_n(numbers_, loss_.parameters.size(), call.parameters);
-    Outputs outputs;
-    bind_outputs(call, outputs, Walk::logical(terms_ndim_, terms_shape_), walk, true);
-    return fastloss::run<T>(call);
+    for (int k = 0; k < inputs_; ++k) rows_.arguments[k] = sequences_.add(arrays_[k], walk, true);
+    rows_.parameters = numbers_;
+    add_outputs(rows_, term_walk(), walk);
+    return fastloss::run<T>(rows_);
   }
 
   const Loss& loss_;
@@ -444,47 +418,57 @@ class Evaluation {
   const Caller caller_;
   const Request& request_;
 
+  Kept kept_;
   Array arrays_[kMaxArguments];  // by role: inputs, then targets
   bool single_ = false;          // the arithmetic type is float32
   int terms_ndim_ = 0;
-  npy_intp terms_shape_[kMaxDimensions];
+  const npy_intp* terms_shape_ = nullptr;
+  npy_intp term_count_ = 0;
 
+  npy_intp row_shape_[kMaxDimensions];  // of all rows
   int axis_ = 0;
   npy_intp classes_ = 0;
   bool labelled_ = false;
-  Sequence labels_;
   bool ignores_ = false;
   std::int64_t ignore_index_ = 0;
-  Array class_weight_;
+  Array class_weight_{};
+  RowwiseCall rows_;
 
-  Array weight_;
+  Array weight_{};
   double numbers_[kMaxParameters];
   Array varying_[kMaxParameters];
   Reduction reduction_ = Reduction::mean;
   double normalizer_ = 0;
 
   Results results_;
+  Sequences sequences_;
 };
 
 }  // namespace
 
-PyObject* evaluate(int number, int method, PyObject* const* values, Py_ssize_t count) {
-  const char* name = "evaluate";
+const Loss* loss_with_method(int number, int method, Py_ssize_t arguments) {
   try {
     const Loss& loss = registered_loss(number);
-    name = loss.name.c_str();
-    const std::size_t options = loss.family == Family::rowwise ? 3 : 0;
-    const std::size_t own = loss.arguments.size() + loss.parameters.size() + options;
-    const bool reduces = static_cast<std::size_t>(count) == own + 4;
-    if (method < 0 || method >= static_cast<int>(std::size(kMethods)) ||
-        (!reduces && static_cast<std::size_t>(count) != own + 1)) {
-      throw std::invalid_argument(loss.name + ": no method of this loss has this signature");
-    }
-    PyObject* const* parameters = values + loss.arguments.size();
-    PyObject* const* last = values + own;
+    const bool exists = method >= 0 && method < static_cast<int>(std::size(kMethods));
+    if (exists && arguments == value_count(loss, method)) return &loss;
+    PyErr_Format(PyExc_ValueError, "%s: no method of this loss has this signature",
+                 loss.name.c_str());
+  } catch (const std::invalid_argument& error) {
+    PyErr_SetString(PyExc_ValueError, error.what());
+  }
+  return nullptr;
+}
+
+PyObject* evaluate(const Loss& loss, int method, PyObject* const* values) {
+  try {
+    const Signature& signature = loss.signature;
+    PyObject* const* parameters = values + signature.inputs + signature.targets;
+    PyObject* const* options = parameters + signature.parameters;
+    PyObject* const* last = options + option_count(loss);
+    const bool reduces = kMethods[method].wanted != 0;
     const Request request{values,
                           parameters,
-                          parameters + loss.parameters.size(),
+                          options,
                           last[0],
                           reduces ? last[1] : Py_None,
                           reduces ? last[2] : Py_None,
@@ -493,7 +477,7 @@ PyObject* evaluate(int number, int method, PyObject* const* values, Py_ssize_t c
   } catch (py::error_already_set& error) {
     error.restore();
   } catch (const std::bad_alloc&) {
-    PyErr_Format(PyExc_MemoryError, "%s: not enough memory to work in", name);
+    PyErr_Format(PyExc_MemoryError, "%s: not enough memory to work in", loss.name.c_str());
   } catch (const std::exception& error) {
     PyErr_SetString(PyExc_ValueError, error.what());
   }

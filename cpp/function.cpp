@@ -18,18 +18,19 @@ struct Function {
   PyObject* weak_references;
   PyObject* names;     // interned: positional, then keyword-only
   PyObject* defaults;  // of the keyword-only ones
-  int loss, method;
+  const Loss* loss;
+  int method;
 };
 
 Function* as_function(PyObject* self) { return reinterpret_cast<Function*>(self); }
 
-/// The place of a keyword, or -1.
+/// The place of a keyword, or -1. The last ones, `out` before all, are given the most.
 Py_ssize_t find(PyObject* names, PyObject* keyword) {
-  const Py_ssize_t count = PyTuple_GET_SIZE(names);
-  for (Py_ssize_t i = 0; i < count; ++i) {
+  const Py_ssize_t last = PyTuple_GET_SIZE(names) - 1;
+  for (Py_ssize_t i = last; i >= 0; --i) {
     if (PyTuple_GET_ITEM(names, i) == keyword) return i;
   }
-  for (Py_ssize_t i = 0; i < count; ++i) {  // not interned
+  for (Py_ssize_t i = last; i >= 0; --i) {  // not interned
     if (PyUnicode_Compare(PyTuple_GET_ITEM(names, i), keyword) == 0) return i;
   }
   return -1;
@@ -72,15 +73,15 @@ PyObject* call(PyObject* self, PyObject* const* given, std::size_t flags, PyObje
       return refuse("%U() missing required argument: '%U'", PyTuple_GET_ITEM(f.names, i));
     }
   }
-  return evaluate(f.loss, f.method, values, count);
+  return evaluate(*f.loss, f.method, values);
 }
 
 PyObject* make(PyTypeObject* type, PyObject* arguments, PyObject* keywords) {
-  int loss, method;
+  int number, method;
   PyObject *positional, *keyword_only;
   const char* const names[] = {"loss", "method", "arguments", "keywords", nullptr};
-  if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "iiO!O!", const_cast<char**>(names), &loss,
-                                   &method, &PyTuple_Type, &positional, &PyDict_Type,
+  if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "iiO!O!", const_cast<char**>(names),
+                                   &number, &method, &PyTuple_Type, &positional, &PyDict_Type,
                                    &keyword_only)) {
     return nullptr;
   }
@@ -90,6 +91,8 @@ PyObject* make(PyTypeObject* type, PyObject* arguments, PyObject* keywords) {
     PyErr_SetString(PyExc_ValueError, "Function: too many arguments");
     return nullptr;
   }
+  const Loss* loss = loss_with_method(number, method, count);
+  if (loss == nullptr) return nullptr;
   PyObject* self = type->tp_alloc(type, 0);
   if (self == nullptr) return nullptr;
   Function& f = *as_function(self);

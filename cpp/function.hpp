@@ -10,8 +10,8 @@ namespace fastloss {
 ///
 /// Function(loss, method, arguments, keywords): a callable for one method of a loss. `arguments`
 /// are the names of the positional ones, `keywords` a dict of the keyword-only ones with their
-/// defaults, in the order parameters, family's options, weight, reduction, normalizer, out; where a
-/// method has not the last ones they count as None. Any attribute can be set.
+/// defaults, in the order parameters, family's options, weight, reduction, normalizer, out. Any
+/// attribute can be set.
 bool add_function_type(PyObject* module);
 
 }  // namespace fastloss

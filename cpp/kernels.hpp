@@ -65,6 +65,7 @@ struct PointwiseKernels {
 
 struct PointwiseLoss {
   Signature signature;
+  double cost;  // of a term, in those of a simple loss
   PointwiseKernels<float> float_kernels;
   PointwiseKernels<double> double_kernels;
 };

@@ -142,20 +142,6 @@ void with_storage(Storage storage, bool swapped, F f) {
 
 }  // namespace
 
-void Sequence::append(ptrdiff_t length, ptrdiff_t stride, bool may_merge) {
-  if (may_merge) {
-    if (length == 1) return;
-    if (dimensions_ > 0 && strides_[dimensions_ - 1] == length * stride) {
-      lengths_[dimensions_ - 1] *= length;
-      strides_[dimensions_ - 1] = stride;
-      return;
-    }
-  }
-  lengths_[dimensions_] = length;
-  strides_[dimensions_] = stride;
-  ++dimensions_;
-}
-
 /// copy(address, matrix, position of its first element in the range) for maximal matrices.
 template <class Copy>
 void Sequence::for_each_run(ptrdiff_t start, ptrdiff_t count, Copy copy) const {
@@ -164,18 +150,18 @@ void Sequence::for_each_run(ptrdiff_t start, ptrdiff_t count, Copy copy) const {
   ptrdiff_t index[kMaxDimensions];
   char* address = data_;
   for (int d = dimensions_ - 1; d >= 0; --d) {
-    index[d] = start % lengths_[d];
-    start /= lengths_[d];
-    address += index[d] * strides_[d];
+    index[d] = start % along_[d].length;
+    start /= along_[d].length;
+    address += index[d] * along_[d].stride;
   }
   const int last = dimensions_ - 1;
-  const ptrdiff_t length = lengths_[last], stride = strides_[last];
+  const auto [length, stride] = along_[last];
   for (ptrdiff_t done = 0; done < count;) {
     const ptrdiff_t left = count - done;
     ptrdiff_t steps;  // along the last dimension but one
     if (last > 0 && index[last] == 0 && left >= length) {
-      steps = std::min(left / length, lengths_[last - 1] - index[last - 1]);
-      copy(address, Matrix{steps, length, strides_[last - 1], stride}, done);
+      steps = std::min(left / length, along_[last - 1].length - index[last - 1]);
+      copy(address, Matrix{steps, length, along_[last - 1].stride, stride}, done);
       done += steps * length;
     } else {
       const ptrdiff_t columns = std::min(left, length - index[last]);
@@ -187,10 +173,10 @@ void Sequence::for_each_run(ptrdiff_t start, ptrdiff_t count, Copy copy) const {
     }
     if (done == count) return;
     index[last - 1] += steps;
-    address += steps * strides_[last - 1];
-    for (int d = last - 1; d > 0 && index[d] == lengths_[d]; --d) {
+    address += steps * along_[last - 1].stride;
+    for (int d = last - 1; d > 0 && index[d] == along_[d].length; --d) {
       index[d] = 0;
-      address += strides_[d - 1] - lengths_[d] * strides_[d];
+      address += along_[d - 1].stride - along_[d].length * along_[d].stride;
       ++index[d - 1];
     }
   }

@@ -37,37 +37,42 @@ constexpr int kMaxDimensions = 64;
 /// are positive. An integer beyond int64 is gathered as the largest one.
 class Sequence {
  public:
-  Sequence() = default;
+  Sequence() = default;  // nothing is set, since a call has places for more of them than it needs
   Sequence(void* data, Storage storage, bool swapped)
-      : data_(static_cast<char*>(data)), storage_(storage), swapped_(swapped) {}
-  Sequence(const Sequence& other) { *this = other; }
-  Sequence& operator=(const Sequence& other) {  // not the dimensions that are not there
-    data_ = other.data_;
-    storage_ = other.storage_;
-    swapped_ = other.swapped_;
-    dimensions_ = other.dimensions_;
-    for (int d = 0; d < dimensions_; ++d) {
-      lengths_[d] = other.lengths_[d];
-      strides_[d] = other.strides_[d];
-    }
-    return *this;
-  }
+      : data_(static_cast<char*>(data)), storage_(storage), swapped_(swapped), dimensions_(0) {}
+  Sequence(const Sequence&) = delete;
+  Sequence& operator=(const Sequence&) = delete;
 
   /// Adds the next faster dimension; `stride` is in bytes, 0 where the array is broadcast.
-  void append(ptrdiff_t length, ptrdiff_t stride, bool may_merge = true);
+  void append(ptrdiff_t length, ptrdiff_t stride, bool may_merge = true) {
+    if (may_merge) {
+      if (length == 1) return;
+      if (dimensions_ > 0 && along_[dimensions_ - 1].stride == length * stride) {
+        along_[dimensions_ - 1].length *= length;
+        along_[dimensions_ - 1].stride = stride;
+        return;
+      }
+    }
+    along_[dimensions_++] = {length, stride};
+  }
+  /// The same from the last to the first.
+  void append_backwards(ptrdiff_t length, ptrdiff_t stride) {
+    data_ += stride * (length - 1);
+    append(length, -stride);
+  }
 
   /// The elements themselves, if they lie as contiguous, aligned, native numbers of type T.
   template <class T>
   T* contiguous() const {
-    const bool adjacent = dimensions_ == 0 || (dimensions_ == 1 && strides_[0] == sizeof(T));
+    const bool adjacent = dimensions_ == 0 || (dimensions_ == 1 && along_[0].stride == sizeof(T));
     return adjacent && is_plain<T>() ? reinterpret_cast<T*>(data_) : nullptr;
   }
   /// Whether every run along the last dimension lies so.
   template <class T>
   bool has_contiguous_rows() const {
-    if (!is_plain<T>() || strides_[dimensions_ - 1] != sizeof(T)) return false;
+    if (!is_plain<T>() || along_[dimensions_ - 1].stride != sizeof(T)) return false;
     for (int d = 0; d < dimensions_ - 1; ++d) {
-      if (strides_[d] % static_cast<ptrdiff_t>(alignof(T)) != 0) return false;
+      if (along_[d].stride % static_cast<ptrdiff_t>(alignof(T)) != 0) return false;
     }
     return true;
   }
@@ -76,10 +81,10 @@ class Sequence {
   T* row(ptrdiff_t index) const {
     char* address = data_;
     for (int d = dimensions_ - 2; d > 0; --d) {
-      address += index % lengths_[d] * strides_[d];
-      index /= lengths_[d];
+      address += index % along_[d].length * along_[d].stride;
+      index /= along_[d].length;
     }
-    if (dimensions_ > 1) address += index * strides_[0];
+    if (dimensions_ > 1) address += index * along_[0].stride;
     return reinterpret_cast<T*>(address);
   }
 
@@ -99,12 +104,15 @@ class Sequence {
   template <class Copy>
   void for_each_run(ptrdiff_t start, ptrdiff_t count, Copy copy) const;
 
-  char* data_ = nullptr;
-  Storage storage_ = Storage::float64;
-  bool swapped_ = false;
-  int dimensions_ = 0;
-  ptrdiff_t lengths_[kMaxDimensions];
-  ptrdiff_t strides_[kMaxDimensions];
+  struct Dimension {
+    ptrdiff_t length, stride;
+  };
+
+  char* data_;
+  Storage storage_;
+  bool swapped_;
+  int dimensions_;
+  Dimension along_[kMaxDimensions];
 };
 
 }  // namespace fastloss

@@ -44,17 +44,18 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   if (!add_function_type(m.ptr())) throw py::error_already_set();
 
   using ParameterTuple =
-      std::tuple<std::string, std::string, double, double, bool, bool, bool, double>;
+      std::tuple<std::string, py::object, std::string, double, double, bool, bool, bool, double>;
   m.def(
       "register_loss",
       [](const std::string& family, std::string name, std::vector<std::string> arguments,
          const std::vector<std::string>& targets, const std::vector<ParameterTuple>& parameters) {
         std::vector<Parameter> list;
-        for (const auto& [parameter, description, low, high, includes_low, includes_high, is_flag,
-                          when_none] : parameters) {
-          list.push_back(
-              {parameter,
-               {description, low, high, includes_low, includes_high, is_flag, when_none}});
+        for (const auto& [parameter, standard, description, low, high, includes_low, includes_high,
+                          is_flag, when_none] : parameters) {
+          list.push_back({parameter,
+                          {description, low, high, includes_low, includes_high, is_flag, when_none},
+                          py::object(standard).release().ptr(),
+                          standard.is_none() ? when_none : standard.cast<double>()});
         }
         return register_loss(family_of(family), std::move(name), std::move(arguments), targets,
                              std::move(list));

@@ -45,11 +45,11 @@ double sum_of(const Level& level, const Sequence& values, ptrdiff_t count) {
       return level.sums->double_sum;
     }
   }();
-  const int threads = threads_for(static_cast<double>(count));
+  const Team team = team_for(static_cast<double>(count) * work_of<T>(1));
   const T* contiguous = values.contiguous<T>();
-  const Scratch<T> scratch(threads, contiguous == nullptr, std::min(count, kBlock));
+  const Scratch<T> scratch(team.threads, contiguous == nullptr, std::min(count, kBlock));
   return total_of(
-      sum_over_blocks(count, kBlock, threads, [&](ptrdiff_t start, ptrdiff_t length, int thread) {
+      sum_over_blocks(count, kBlock, team, [&](ptrdiff_t start, ptrdiff_t length, int thread) {
         if (contiguous != nullptr) return sum(contiguous + start, nullptr, length);
         T* packed = scratch.slice(thread, 0);
         values.gather(start, length, packed);
@@ -75,7 +75,7 @@ double run(const PointwiseCall& call) {
   };
   Stream<T> arguments[kMaxArguments], grad[kMaxInputs], hess[kMaxInputs];
   Stream<T> varying[kMaxParameters];
-  for (int k = 0; k < argument_count; ++k) arguments[k] = stream(&call.arguments[k]);
+  for (int k = 0; k < argument_count; ++k) arguments[k] = stream(call.arguments[k]);
   Stream<T> weight = stream(call.weight);
   bool varies = false;
   for (int k = 0; k < signature.parameters; ++k) varies |= call.varying[k] != nullptr;
@@ -108,12 +108,12 @@ double run(const PointwiseCall& call) {
     parameters[k] = static_cast<T>(call.parameters[k]);
   }
 
-  const int threads = threads_for(static_cast<double>(call.count));
+  const Team team = team_for(static_cast<double>(call.count) * work_of<T>(call.loss->cost));
   const ptrdiff_t length = std::min(call.count, kBlock);
-  const Scratch<T> scratch(threads, slices, length);
+  const Scratch<T> scratch(team.threads, slices, length);
 
-  return total_of(sum_over_blocks(
-      call.count, kBlock, threads, [&](ptrdiff_t start, ptrdiff_t count, int thread) {
+  return total_of(
+      sum_over_blocks(call.count, kBlock, team, [&](ptrdiff_t start, ptrdiff_t count, int thread) {
         const auto in = [&](const Stream<T>& s) -> const T* {
           if (s.sequence == nullptr) return nullptr;
           if (s.slice < 0) return s.contiguous + start;

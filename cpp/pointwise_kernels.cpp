@@ -19,6 +19,13 @@ template <class Loss>
 constexpr Signature kSignature =
     signature_of(Loss::name, Loss::parameters, &Loss::template terms<float>);
 
+/// What a loss says a term costs; few do.
+template <class Loss>
+constexpr double cost_of() {
+  if constexpr (requires { Loss::cost; }) return Loss::cost;
+  return 1;
+}
+
 template <class Loss, class T, int... arguments, int... parameters>
 INLINE auto evaluate(const Vec<T>* argument, const Vec<T>* parameter, Numbers<arguments...>,
                      Numbers<parameters...>) {
@@ -186,7 +193,7 @@ template <class... Losses>
 struct Entries<LossList<Losses...>> {
   using Calls = CountUp<kCallCount>::type;
   static constexpr int count = sizeof...(Losses);
-  static constexpr PointwiseLoss entries[] = {{kSignature<Losses>,
+  static constexpr PointwiseLoss entries[] = {{kSignature<Losses>, cost_of<Losses>(),
                                                kernels_of<Losses, float>(Calls{}),
                                                kernels_of<Losses, double>(Calls{})}...};
 };

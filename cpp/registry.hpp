@@ -2,6 +2,8 @@
 // The losses as Python declared them: what their arguments are called and may be.
 #pragma once
 
+#include <Python.h>
+
 #include <string>
 #include <vector>
 
@@ -27,6 +29,8 @@ struct Domain {
 struct Parameter {
   std::string name;
   Domain domain;
+  PyObject* default_object;  // known by its identity; held for ever
+  double default_number;
 };
 
 struct Loss {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "results.hpp"
 
+#include <utility>
+
 namespace fastloss {
 namespace {
 
@@ -15,8 +17,21 @@ PyObject* tuple_of(PyObject* const* items, int count) {
 
 }  // namespace
 
+Results::~Results() {
+  for (int i = 0; i < count_; ++i) {
+    if (!slots_[i].was_given) Py_XDECREF(slots_[i].array.as_object());
+  }
+}
+
 void Results::read(PyObject* out, bool stores_value, Shape terms, Shape elements) {
   stores_value_ = stores_value;
+  first_grad_ = stores_value;
+  first_hess_ = first_grad_ + ((wanted_ & kGrad) != 0 ? inputs_ : 0);
+  count_ = first_hess_ + ((wanted_ & kHess) != 0 ? inputs_ : 0);
+  for (int i = 0; i < count_; ++i) {
+    slots_[i].array.object = nullptr;
+    slots_[i].was_given = false;
+  }
   if (out == Py_None) return;
   int parts = 0;
   for (const unsigned part : kParts) parts += (wanted_ & part) != 0;
@@ -51,9 +66,9 @@ void Results::read_part(unsigned part, OutName name, PyObject* object, Shape ter
                    "expected None for a reduced value, which is a number, got " +
                        std::string(Py_TYPE(object)->tp_name));
     }
-    return read_slot(value_, name, object, terms);
+    return read_slot(slots_[0], name, object, terms);
   }
-  Slots& slots = part == kGrad ? grad_ : hess_;
+  Slot* slots = slots_ + (part == kGrad ? first_grad_ : first_hess_);
   if (inputs_ == 1) return read_slot(slots[0], name, object, elements);
   require_tuple(name, object, inputs_);
   for (int k = 0; k < inputs_; ++k) {
@@ -66,37 +81,42 @@ void Results::read_slot(Slot& slot, OutName name, PyObject* object, Shape shape)
   if (object == Py_None) return;
   slot.array = as_output(caller_, name, object, shape.ndim, shape.lengths);
   slot.was_given = true;
+  slot.extent = extent_of(slot.array);
 }
 
-void Results::refuse_overlap() {
-  for_each_slot([&](Slot& a) {
-    if (!a.was_given) return;
-    for_each_slot([&](Slot& b) {
-      if (&b <= &a || !b.was_given || !may_overlap(a.array, b.array)) return;
+void Results::refuse_overlap() const {
+  for (int i = 0; i < count_; ++i) {
+    for (int k = i + 1; k < count_; ++k) {
+      const Slot &a = slots_[i], &b = slots_[k];
+      if (!a.was_given || !b.was_given || !a.extent.meets(b.extent)) continue;
       const py::object shares = py::module_::import("numpy").attr("shares_memory");
-      if (!shares(a.array.owner, b.array.owner).cast<bool>()) return;
+      if (!shares(py::handle(a.array.as_object()), py::handle(b.array.as_object())).cast<bool>()) {
+        continue;
+      }
       caller_.fail(PyExc_ValueError, "out",
                    "expected arrays that do not share memory, got two that do");
-    });
-  });
+    }
+  }
 }
 
-void Results::keep_apart_from(Array& input, bool may_be_same) {
-  if (!input.given()) return;
-  for_each_slot([&](Slot& slot) {
-    if (!slot.was_given || !may_overlap(slot.array, input)) return;
-    if (may_be_same && is_same(slot.array, input)) return;
-    PyObject* copy = PyArray_NewCopy(input.get(), NPY_KEEPORDER);
+void Results::keep_apart_from(Array& input, bool may_be_same, Kept& kept) const {
+  const Extent extent = extent_of(input);
+  for (int i = 0; i < count_; ++i) {
+    const Slot& slot = slots_[i];
+    if (!slot.was_given || !slot.extent.meets(extent)) continue;
+    if (may_be_same && is_same(slot.array, input)) continue;
+    PyObject* copy = PyArray_NewCopy(input.object, NPY_KEEPORDER);
     if (copy == nullptr) throw py::error_already_set();
-    input.owner = py::reinterpret_steal<py::object>(copy);
-  });
+    kept.push_back(py::reinterpret_steal<py::object>(copy));
+    input.object = reinterpret_cast<PyArrayObject*>(copy);
+    return;
+  }
 }
 
 void Results::allocate(NPY_TYPES type, const Array* inputs, const Array* values, Shape terms) {
-  if (stores_value_) allocate(value_, type, values, terms);
-  for (int k = 0; k < inputs_; ++k) {
-    if (wanted_ & kGrad) allocate(grad_[k], type, &inputs[k], terms);
-    if (wanted_ & kHess) allocate(hess_[k], type, &inputs[k], terms);
+  if (stores_value_) allocate(slots_[0], type, values, terms);
+  for (int i = first_grad_; i < count_; ++i) {
+    allocate(slots_[i], type, &inputs[(i - first_grad_) % inputs_], terms);
   }
 }
 
@@ -104,7 +124,7 @@ void Results::allocate(Slot& slot, NPY_TYPES type, const Array* prototype, Shape
   if (slot.was_given) return;
   PyArray_Descr* dtype = PyArray_DescrFromType(type);
   PyObject* array = prototype != nullptr
-                        ? PyArray_NewLikeArray(prototype->get(), NPY_KEEPORDER, dtype, 0)
+                        ? PyArray_NewLikeArray(prototype->object, NPY_KEEPORDER, dtype, 0)
                         : PyArray_SimpleNewFromDescr(shape.ndim, shape.lengths, dtype);
   if (array == nullptr) {
     const py::error_already_set error;
@@ -112,25 +132,24 @@ void Results::allocate(Slot& slot, NPY_TYPES type, const Array* prototype, Shape
                  "%s%s: %S", caller_.loss.name.c_str(), caller_.method, error.value().ptr());
     throw py::error_already_set();
   }
-  slot.array.owner = py::reinterpret_steal<py::object>(array);
-  slot.array.storage = type == NPY_FLOAT ? Storage::float32 : Storage::float64;
+  slot.array = {reinterpret_cast<PyArrayObject*>(array),
+                type == NPY_FLOAT ? Storage::float32 : Storage::float64, false, false};
 }
 
 void Results::fill_with_zeros() {
-  for_each_slot([](Slot& slot) {
-    if (!slot.array.given()) return;
+  for (int i = 0; i < count_; ++i) {
     const py::object zero = py::int_(0);
-    if (PyArray_CopyObject(slot.array.get(), zero.ptr()) < 0) throw py::error_already_set();
-  });
+    if (PyArray_CopyObject(slots_[i].array.object, zero.ptr()) < 0) throw py::error_already_set();
+  }
 }
 
 /// As ufuncs do: an array that was given, a new array, or a scalar in place of a new 0-d array.
 PyObject* Results::release(Slot& slot) {
-  PyObject* array = slot.array.owner.release().ptr();
-  return slot.was_given ? array : PyArray_Return(reinterpret_cast<PyArrayObject*>(array));
+  PyArrayObject* array = std::exchange(slot.array.object, nullptr);
+  return slot.was_given ? Py_NewRef(array) : PyArray_Return(array);
 }
 
-PyObject* Results::release(Slots& slots) {
+PyObject* Results::release_all(Slot* slots) {
   if (inputs_ == 1) return release(slots[0]);
   PyObject* items[kMaxInputs];
   for (int k = 0; k < inputs_; ++k) items[k] = release(slots[k]);
@@ -141,10 +160,10 @@ PyObject* Results::release(double reduced_value) {
   PyObject* parts[std::size(kParts)];
   int count = 0;
   if (wanted_ & kValue) {
-    parts[count++] = stores_value_ ? release(value_) : PyFloat_FromDouble(reduced_value);
+    parts[count++] = stores_value_ ? release(slots_[0]) : PyFloat_FromDouble(reduced_value);
   }
-  if (wanted_ & kGrad) parts[count++] = release(grad_);
-  if (wanted_ & kHess) parts[count++] = release(hess_);
+  if (wanted_ & kGrad) parts[count++] = release_all(slots_ + first_grad_);
+  if (wanted_ & kHess) parts[count++] = release_all(slots_ + first_hess_);
   return count == 1 ? parts[0] : tuple_of(parts, count);
 }
 

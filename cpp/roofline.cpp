@@ -54,7 +54,7 @@ void move_bytes(const std::vector<py::object>& inputs, const std::vector<py::obj
   const WordsKernel kernel = *active_level().roofline;
 
   const py::gil_scoped_release release;
-  parallel_for((count + kBlock - 1) / kBlock, threads_for(static_cast<double>(count)),
+  parallel_for((count + kBlock - 1) / kBlock, team_for(static_cast<double>(count)),
                [&](ptrdiff_t block, int) {
                  const ptrdiff_t start = block * kBlock;
                  WordsTask task{};

@@ -6,12 +6,18 @@
 namespace fastloss {
 namespace {
 
-// Rows that a kernel takes at once: so many that gathering along another axis reads several adjacent
-// cache lines at a time, but no more scores than the second cache holds.
+// Rows that a kernel takes at once: so many that gathering along another axis reads several
+// adjacent cache lines at a time, but no more scores than the second cache holds.
 constexpr ptrdiff_t kRows = 64;
 constexpr ptrdiff_t kScores = 65536;
 ptrdiff_t rows_at_once(ptrdiff_t classes) {
   return std::clamp<ptrdiff_t>(kScores / classes, 1, kRows);
+}
+// What a row costs, in elements of a simple loss.
+template <class T>
+double cost_of_row(ptrdiff_t classes) {
+  const auto count = static_cast<double>(classes);
+  return classes <= kShortRow ? 40 + work_of<T>(4 * count) : 150 + work_of<T>(1.5 * count);
 }
 // Rows whose labels and weights are looked at together.
 constexpr ptrdiff_t kLabels = 2048;
@@ -51,17 +57,16 @@ double run(const RowwiseCall& call) {
     return RowStream<T>{sequence, sequence->has_contiguous_rows<T>() ? -1 : slices++};
   };
   RowStream<T> arguments[kMaxArguments], grad[kMaxInputs], hess[kMaxInputs];
-  for (int k = 0; k < argument_count; ++k) arguments[k] = stream(&call.arguments[k]);
+  for (int k = 0; k < argument_count; ++k) arguments[k] = stream(call.arguments[k]);
   for (int k = 0; k < inputs; ++k) {
     if (wanted & kGrad) grad[k] = stream(call.grad[k]);
     if (wanted & kHess) hess[k] = stream(call.hess[k]);
   }
 
-  const double work = static_cast<double>(call.rows) * static_cast<double>(classes + 32) * 4;
-  const int threads = threads_for(work);
+  const Team team = team_for(static_cast<double>(call.rows) * cost_of_row<T>(classes));
   const ptrdiff_t block = rows_at_once(classes);
-  const Scratch<T> packed(threads, slices, classes * std::min(block, call.rows));
-  const Scratch<T> scratch(threads, 1, kScratchRows * classes);
+  const Scratch<T> packed(team.threads, slices, classes * std::min(block, call.rows));
+  const Scratch<T> scratch(team.threads, 1, kScratchRows * classes);
   const Scratch<T> class_weight(call.class_weight != nullptr, 1, classes);
   double class_weight_sum = static_cast<double>(classes);
   if (call.class_weight != nullptr) {
@@ -137,7 +142,7 @@ double run(const RowwiseCall& call) {
   };
 
   return total_of(
-      sum_over_blocks(call.rows, block, threads, [&](ptrdiff_t start, ptrdiff_t count, int thread) {
+      sum_over_blocks(call.rows, block, team, [&](ptrdiff_t start, ptrdiff_t count, int thread) {
         T value[kRows];
         run_rows(start, count, thread, value);
         Sum sum;
@@ -175,12 +180,12 @@ double weight_sum(const RowwiseCall& call) {
     }
   }();
   const ptrdiff_t classes = call.classes;
-  const Sequence& target = call.arguments[call.loss->signature.inputs];
+  const Sequence& target = *call.arguments[call.loss->signature.inputs];
   const bool labelled = call.labels != nullptr;
   const bool in_place = labelled || target.has_contiguous_rows<T>();
-  const int threads =
-      threads_for(static_cast<double>(call.rows) * (labelled ? 4 : static_cast<double>(classes)));
-  const Scratch<T> packed(threads, !in_place, classes);
+  const Team team = team_for(static_cast<double>(call.rows) *
+                             (labelled ? 4 : work_of<T>(static_cast<double>(classes))));
+  const Scratch<T> packed(team.threads, !in_place, classes);
   const Scratch<T> class_weight(call.class_weight != nullptr, 1, classes);
   if (call.class_weight != nullptr) {
     std::transform(call.class_weight, call.class_weight + classes, class_weight.slice(0, 0),
@@ -188,8 +193,8 @@ double weight_sum(const RowwiseCall& call) {
   }
   const T* weights = call.class_weight != nullptr ? class_weight.slice(0, 0) : nullptr;
 
-  return total_of(sum_over_blocks(
-      call.rows, kLabels, threads, [&](ptrdiff_t start, ptrdiff_t count, int thread) {
+  return total_of(
+      sum_over_blocks(call.rows, kLabels, team, [&](ptrdiff_t start, ptrdiff_t count, int thread) {
         std::int64_t labels[kLabels];
         T weight[kLabels];
         if (labelled) call.labels->gather(start, count, labels);

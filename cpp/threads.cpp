@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <mutex>
 #include <system_error>
@@ -18,8 +19,10 @@
 namespace fastloss {
 namespace {
 
-// Below this much work a thread costs more than it saves.
-constexpr double kWorkPerThread = 32768;
+// Below this much work, some 2 µs, a thread that is awake costs more than it saves; below this much
+// in all, some 60 µs, to wake one does.
+constexpr double kWorkPerThread = 6000;
+constexpr double kWorthWaking = 200000;
 
 std::atomic<int> process_request{0};
 thread_local int local_request = 0;
@@ -38,8 +41,13 @@ int request() {
   return local_request > 0 ? local_request : process_request.load(std::memory_order_relaxed);
 }
 
+using Clock = std::chrono::steady_clock;
+
 // How often a thread looks for news before it sleeps: some ten microseconds.
 constexpr int kPatience = 1000;
+
+// Calls no further apart than this are worth waking a thread for that will be awake for the next.
+constexpr std::chrono::microseconds kCloseCalls{20};
 
 template <class T>
 T wait_until_not(const std::atomic<T>& variable, T old) {
@@ -56,12 +64,16 @@ T wait_until_not(const std::atomic<T>& variable, T old) {
 /// OpenMP's threads, inside parallel regions that they never leave. At the end of a region OpenMP
 /// spins for milliseconds, and then both whoever comes next (a BLAS, say) and the thread that is
 /// waited for lack a core. Here they sleep soon, and a caller waits for none that has not begun.
+/// A short call takes those that are awake, and wakes the others only where calls come in a row.
 class Crew {
  public:
   /// False, and nothing done, while another call has the crew.
-  bool run(ptrdiff_t chunks, int threads, Work work, const void* context) {
+  bool run(ptrdiff_t chunks, Team team, Work work, const void* context) {
     const std::unique_lock lock(mutex_, std::try_to_lock);
     if (!lock) return false;
+    const bool wakes = team.wakes || Clock::now() - last_call_ < kCloseCalls;
+    const int most = wakes ? team.threads : std::min(team.threads, capacity_);
+    const int threads = static_cast<int>(std::min<ptrdiff_t>(most, chunks));
     if (threads > capacity_) {
       shares_.reset(new Share[static_cast<std::size_t>(threads)]);
       hire(threads - capacity_);
@@ -73,12 +85,14 @@ class Crew {
     threads_ = threads;
     work_ = work;
     context_ = context;
+    joined_.store(1, std::memory_order_relaxed);
     inside_.store(0, std::memory_order_release);
     jobs_.fetch_add(1, std::memory_order_release);
-    jobs_.notify_all();
+    if (wakes) wake(threads - 1);
     work_through(0);
     unsigned inside = inside_.fetch_or(kClosed, std::memory_order_acq_rel) | kClosed;
     while (inside != kClosed) inside = wait_until_not(inside_, inside);
+    last_call_ = Clock::now();
     return true;
   }
 
@@ -90,22 +104,26 @@ class Crew {
   };
   static constexpr unsigned kClosed = 1u << 31;
 
+  void wake(int count) {
+    if (count == capacity_ - 1) return jobs_.notify_all();
+    for (int i = 0; i < count; ++i) jobs_.notify_one();
+  }
+
   void hire(int count) {
-    const int first = capacity_;
     capacity_ += count;  // also where fewer come: the job is done without them
     try {
-      std::thread([this, first, count] {
+      std::thread([this, count] {
         sigset_t all;
         sigfillset(&all);
         pthread_sigmask(SIG_BLOCK, &all, nullptr);
 #pragma omp parallel num_threads(count)
-        serve(first + omp_get_thread_num());
+        serve();
       }).detach();
     } catch (const std::system_error&) {
     }
   }
 
-  [[noreturn]] void serve(int thread) {
+  [[noreturn]] void serve() {
     for (unsigned seen = 0;;) {
       seen = wait_until_not(jobs_, seen);
       unsigned inside = inside_.load(std::memory_order_acquire);
@@ -113,6 +131,7 @@ class Crew {
              !inside_.compare_exchange_weak(inside, inside + 1, std::memory_order_acq_rel)) {
       }
       if ((inside & kClosed) != 0) continue;  // too late
+      const int thread = joined_.fetch_add(1, std::memory_order_relaxed);
       if (thread < threads_) work_through(thread);
       inside_.fetch_sub(1, std::memory_order_acq_rel);
       inside_.notify_all();
@@ -132,7 +151,8 @@ class Crew {
 
   std::mutex mutex_;
   int capacity_ = 1;  // threads, a caller among them
-  std::unique_ptr<Share[]> shares_;
+  std::unique_ptr<Share[]> shares_{new Share[1]};
+  Clock::time_point last_call_;
 
   // The job; written while nobody is inside.
   int threads_ = 0;
@@ -141,13 +161,14 @@ class Crew {
 
   alignas(64) std::atomic<unsigned> jobs_{0};          // how many there have been
   alignas(64) std::atomic<unsigned> inside_{kClosed};  // threads at work, but for the caller
+  std::atomic<int> joined_{0};                         // how many have been, with the caller
 };
 
 }  // namespace
 
-void run_chunks(ptrdiff_t chunks, int threads, Work work, const void* context) {
+void run_chunks(ptrdiff_t chunks, Team team, Work work, const void* context) {
   static Crew& crew = *new Crew;  // never destroyed: its threads outlive all static objects
-  if (threads > 1 && crew.run(chunks, threads, work, context)) return;
+  if (team.threads > 1 && crew.run(chunks, team, work, context)) return;
   for (ptrdiff_t chunk = 0; chunk < chunks; ++chunk) work(context, chunk, 0);
 }
 
@@ -166,9 +187,10 @@ int available_threads() {
   return std::max(threads, 1);
 }
 
-int threads_for(double work) {
-  if (work < 2 * kWorkPerThread) return 1;
-  return static_cast<int>(std::min<double>(available_threads(), work / kWorkPerThread));
+Team team_for(double work) {
+  if (work < 2 * kWorkPerThread) return {1, false};
+  const double most = std::min<double>(available_threads(), work / kWorkPerThread);
+  return {static_cast<int>(most), work >= kWorthWaking};
 }
 
 void watch_forks() {

@@ -20,24 +20,30 @@ void set_cpu_quota(int cpus);
 /// the process may run on, and the quota. 1 in a forked child, whatever was asked for.
 int available_threads();
 
-/// How many of them are worth their start for `work`, counted in elements of a simple loss.
-int threads_for(double work);
+/// The threads of one call, the caller among them.
+struct Team {
+  int threads;
+  bool wakes;  // those that sleep too
+};
+
+/// The team for `work`, counted in float32 elements of a simple loss.
+Team team_for(double work);
 
 /// Makes children forked from now on serial. Called once, at import.
 void watch_forks();
 
-/// work(context, chunk, thread) for every chunk, on at most so many threads, the caller among them.
+/// work(context, chunk, thread) for every chunk, on at most the team's threads.
 using Work = void (*)(const void* context, ptrdiff_t chunk, int thread);
-void run_chunks(ptrdiff_t chunks, int threads, Work work, const void* context);
+void run_chunks(ptrdiff_t chunks, Team team, Work work, const void* context);
 
 /// body(chunk, thread) for every chunk; the body must not throw. Throws std::bad_alloc before the
 /// first chunk.
 template <class Body>
-void parallel_for(ptrdiff_t chunks, int threads, const Body& body) {
+void parallel_for(ptrdiff_t chunks, Team team, const Body& body) {
   const Work work = [](const void* context, ptrdiff_t chunk, int thread) {
     (*static_cast<const Body*>(context))(chunk, thread);
   };
-  run_chunks(chunks, threads, work, &body);
+  run_chunks(chunks, team, work, &body);
 }
 
 }  // namespace fastloss

@@ -116,12 +116,12 @@ void evaluate(const Header& header, const PointwiseLoss& loss) {
   for (int k = 0; k < loss.signature.inputs + loss.signature.targets; ++k) {
     const Sequence* argument = arrays.next<T>(call.count, 0);
     if (argument == nullptr) fail("an argument is missing");
-    call.arguments[k] = *argument;
+    call.arguments[k] = argument;
   }
   call.weight = arrays.next<T>(call.count, 0);
   arrays.next<double>(0, 0);
+  call.parameters = header.parameters;
   for (int k = 0; k < loss.signature.parameters; ++k) {
-    call.parameters[k] = header.parameters[k];
     call.varying[k] = arrays.next<double>(call.count, 0);
   }
   double denominator = 1;
@@ -148,7 +148,7 @@ void evaluate(const Header& header, const RowwiseLoss& loss) {
     if (labels) {
       call.labels = argument;
     } else {
-      call.arguments[k] = *argument;
+      call.arguments[k] = argument;
     }
   }
   if (header.ignores) call.ignore_index = &header.ignore_index;
@@ -156,10 +156,8 @@ void evaluate(const Header& header, const RowwiseLoss& loss) {
   if (const Sequence* class_weight = arrays.next<double>(call.classes, 0)) {
     call.class_weight = class_weight->contiguous<double>();
   }
-  for (int k = 0; k < loss.signature.parameters; ++k) {
-    call.parameters[k] = header.parameters[k];
-    arrays.next<double>(0, 0);
-  }
+  call.parameters = header.parameters;
+  for (int k = 0; k < loss.signature.parameters; ++k) arrays.next<double>(0, 0);
   finish<T>(call, arrays, header, header.reduction == mean ? weight_sum<T>(call) : 1);
 }
 

@@ -34,6 +34,7 @@ struct MeanSquaredError {
 /// |r|, r = pred − target; the slope at 0 is 0.
 struct MeanAbsoluteError {
   static constexpr auto name = "mae";
+  static constexpr double cost = 0.75;
   static constexpr int parameters = 0;
   template <class T>
   INLINE static Terms<T> terms(T pred, T target) {
@@ -88,6 +89,7 @@ struct Huber {
 /// with log1p(exp(−|x|)) so that no tail is lost; each part with factor 0 is 0, infinite or not.
 struct BinaryCrossEntropyWithLogits {
   static constexpr auto name = "binary_cross_entropy_with_logits";
+  static constexpr double cost = 2.5;
   static constexpr int parameters = 2;
   template <class T>
   INLINE static Terms<T> terms(T logit, T target, T pos_weight, T label_smoothing) {
@@ -115,6 +117,7 @@ struct BinaryCrossEntropyWithLogits {
 /// it is clamped. Quotients are formed so that r² alone never overflows.
 struct GaussianNegativeLogLikelihood {
   static constexpr auto name = "gaussian_nll";
+  static constexpr double cost = 2.5;
   static constexpr int parameters = 2;
   template <class T>
   INLINE static Terms<T, 2> terms(T pred, T var, T target, T full, T eps) {

@@ -214,6 +214,7 @@ def _declare(
         [
             (
                 name,
+                p.default,
                 p.domain.description,
                 p.domain.low,
                 p.domain.high,

@@ -2,6 +2,7 @@
 // The row-wise family at one CPU level: rows in, a value per row and rows of derivatives out.
 #include "kernels.hpp"
 #include "losses/rowwise.hpp"
+#include "tile.hpp"
 
 namespace fastloss::FASTLOSS_LEVEL {
 namespace {
@@ -14,6 +15,11 @@ INLINE bool is_ignored(const RowwiseTask<T>& task, ptrdiff_t r) {
 template <class T>
 INLINE double weight_of(const RowwiseTask<T>& task, ptrdiff_t r) {
   return task.weight != nullptr ? static_cast<double>(task.weight[r]) : 1;
+}
+
+template <class T>
+INLINE void fill_zeros(T* row, ptrdiff_t count) {
+  __builtin_memset(row, 0, static_cast<std::size_t>(count) * sizeof(T));
 }
 
 template <class Row, class T>
@@ -39,10 +45,9 @@ void run_rows(const RowwiseTask<T>& task) {
     }
     double value = 0;
     if (is_ignored(task, r)) {
-      const auto bytes = static_cast<std::size_t>(task.classes) * sizeof(T);
       for (int k = 0; k < Loss::inputs; ++k) {
-        if constexpr ((wanted & kGrad) != 0) __builtin_memset(row.grad[k], 0, bytes);
-        if constexpr ((wanted & kHess) != 0) __builtin_memset(row.hess[k], 0, bytes);
+        if constexpr ((wanted & kGrad) != 0) fill_zeros(row.grad[k], task.classes);
+        if constexpr ((wanted & kHess) != 0) fill_zeros(row.hess[k], task.classes);
       }
     } else {
       const double weight = weight_of(task, r);
@@ -59,28 +64,46 @@ void run_rows(const RowwiseTask<T>& task) {
 // ---- short rows: a bundle of them at a time, one in each lane -----------------------------------
 
 template <class T>
-constexpr T zeros[kShortRow] = {};
-
-template <class T>
 struct Bundle {
   static constexpr int lanes = Vec<T>::lanes;
   ptrdiff_t classes;
   bool present[lanes];  // not ignored, and not beyond the last row
 
+  /// Ignored rows are not read.
   INLINE void read(const T* const* rows, T* bundle) const {
-    for (int lane = 0; lane < lanes; ++lane) {
-      const T* row = present[lane] ? rows[lane] : zeros<T>;
-      for (ptrdiff_t k = 0; k < classes; ++k) bundle[k * lanes + lane] = row[k];
-    }
+    static constexpr T zeros[kShortRow] = {};
+    const T* from[lanes];
+    for (int lane = 0; lane < lanes; ++lane) from[lane] = present[lane] ? rows[lane] : zeros;
+    for_each_tile(
+        [&](int lane, ptrdiff_t k) {
+          transpose_tile<T>([&](int i) { return from[lane + i] + k; },
+                            [&](int i) { return bundle + (k + i) * lanes + lane; });
+        },
+        [&](int lane, ptrdiff_t k) { bundle[k * lanes + lane] = from[lane][k]; });
   }
   /// Ignored rows get zeros.
   INLINE void write(const T* bundle, T* const* rows, int count) const {
+    T dropped[kShortRow];
+    T* to[lanes];
+    for (int lane = 0; lane < lanes; ++lane) to[lane] = present[lane] ? rows[lane] : dropped;
+    for_each_tile(
+        [&](int lane, ptrdiff_t k) {
+          transpose_tile<T>([&](int i) { return bundle + (k + i) * lanes + lane; },
+                            [&](int i) { return to[lane + i] + k; });
+        },
+        [&](int lane, ptrdiff_t k) { to[lane][k] = bundle[k * lanes + lane]; });
     for (int lane = 0; lane < count; ++lane) {
-      T* row = rows[lane];
-      if (present[lane]) {
-        for (ptrdiff_t k = 0; k < classes; ++k) row[k] = bundle[k * lanes + lane];
-      } else {
-        for (ptrdiff_t k = 0; k < classes; ++k) row[k] = 0;
+      if (!present[lane]) fill_zeros(rows[lane], classes);
+    }
+  }
+
+ private:
+  INLINE void for_each_tile(auto copy_tile, auto copy_one) const {
+    const ptrdiff_t whole = classes - classes % kTile<T>;
+    for (int lane = 0; lane < lanes; lane += kTile<T>) {
+      for (ptrdiff_t k = 0; k < whole; k += kTile<T>) copy_tile(lane, k);
+      for (ptrdiff_t k = whole; k < classes; ++k) {
+        for (int i = 0; i < kTile<T>; ++i) copy_one(lane + i, k);
       }
     }
   }
@@ -100,8 +123,7 @@ void run_bundles(const RowwiseTask<T>& task) {
   for (int k = 0; k < kScratchRows; ++k) rows.scratch[k] = scratch[k];
   const int argument_count = inputs + (rows.labelled ? 0 : Loss::targets);
 
-  Bundle<T> bundle;
-  bundle.classes = task.classes;
+  Bundle<T> bundle = {task.classes, {}};
   for (ptrdiff_t start = 0; start < task.rows; start += lanes) {
     const int count = task.rows - start < lanes ? static_cast<int>(task.rows - start) : lanes;
     double weight[lanes], factor[lanes];

@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <cstring>
 
+#include "tile.hpp"
+
 namespace fastloss {
 
 using std::ptrdiff_t;
@@ -21,8 +23,8 @@ struct Transposition {
     for_each_tile(
         side_by_side, [](const char* p) { __builtin_prefetch(p, 0); },
         [&](ptrdiff_t i, ptrdiff_t j) {
-          transpose_tile([&](ptrdiff_t k) { return side_by_side + place(i, j + k); },
-                         [&](ptrdiff_t k) { return contiguous + (i + k) * columns + j; });
+          transpose_tile<T>([&](ptrdiff_t k) { return side_by_side + place(i, j + k); },
+                            [&](ptrdiff_t k) { return contiguous + (i + k) * columns + j; });
         },
         [&](ptrdiff_t i, ptrdiff_t j) {
           std::memcpy(contiguous + i * columns + j, side_by_side + place(i, j), sizeof(T));
@@ -32,8 +34,8 @@ struct Transposition {
     for_each_tile(
         side_by_side, [](const char* p) { __builtin_prefetch(p, 1); },
         [&](ptrdiff_t i, ptrdiff_t j) {
-          transpose_tile([&](ptrdiff_t k) { return contiguous + (i + k) * columns + j; },
-                         [&](ptrdiff_t k) { return side_by_side + place(i, j + k); });
+          transpose_tile<T>([&](ptrdiff_t k) { return contiguous + (i + k) * columns + j; },
+                            [&](ptrdiff_t k) { return side_by_side + place(i, j + k); });
         },
         [&](ptrdiff_t i, ptrdiff_t j) {
           std::memcpy(side_by_side + place(i, j), contiguous + i * columns + j, sizeof(T));
@@ -41,8 +43,6 @@ struct Transposition {
   }
 
  private:
-  typedef T Tile [[gnu::vector_size(16)]];
-  static constexpr ptrdiff_t kTile = sizeof(Tile) / sizeof(T);
   static constexpr ptrdiff_t kTogether = 8;  // columns: as many lines as the first cache's ways
   static constexpr ptrdiff_t kLine = 64;
 
@@ -54,47 +54,26 @@ struct Transposition {
   template <class Fetch, class CopyTile, class CopyOne>
   void for_each_tile(const char* side_by_side, Fetch fetch, CopyTile copy_tile,
                      CopyOne copy_one) const {
-    const ptrdiff_t whole_rows = rows - rows % kTile;
+    const ptrdiff_t whole_rows = rows - rows % kTile<T>;
     const ptrdiff_t bytes = rows * static_cast<ptrdiff_t>(sizeof(T));
     for (ptrdiff_t start = 0; start < columns; start += kTogether) {
       const ptrdiff_t end = std::min(columns, start + kTogether);
-      const ptrdiff_t whole_end = end - (end - start) % kTile;
+      const ptrdiff_t whole_end = end - (end - start) % kTile<T>;
       for (ptrdiff_t j = end; j < std::min(columns, end + kTogether); ++j) {
         for (ptrdiff_t byte = 0; byte < bytes; byte += kLine) {
           fetch(side_by_side + j * stride + byte);
         }
       }
-      for (ptrdiff_t i = 0; i < whole_rows; i += kTile) {
-        for (ptrdiff_t j = start; j < whole_end; j += kTile) copy_tile(i, j);
+      for (ptrdiff_t i = 0; i < whole_rows; i += kTile<T>) {
+        for (ptrdiff_t j = start; j < whole_end; j += kTile<T>) copy_tile(i, j);
         for (ptrdiff_t j = whole_end; j < end; ++j) {
-          for (ptrdiff_t k = 0; k < kTile; ++k) copy_one(i + k, j);
+          for (ptrdiff_t k = 0; k < kTile<T>; ++k) copy_one(i + k, j);
         }
       }
       for (ptrdiff_t i = whole_rows; i < rows; ++i) {
         for (ptrdiff_t j = start; j < end; ++j) copy_one(i, j);
       }
     }
-  }
-
-  template <class From, class To>
-  static void transpose_tile(From from, To to) {
-    Tile v[kTile];
-    for (ptrdiff_t k = 0; k < kTile; ++k) std::memcpy(&v[k], from(k), sizeof(Tile));
-    if constexpr (kTile == 4) {
-      const Tile a = __builtin_shufflevector(v[0], v[1], 0, 4, 1, 5);
-      const Tile b = __builtin_shufflevector(v[2], v[3], 0, 4, 1, 5);
-      const Tile c = __builtin_shufflevector(v[0], v[1], 2, 6, 3, 7);
-      const Tile d = __builtin_shufflevector(v[2], v[3], 2, 6, 3, 7);
-      v[0] = __builtin_shufflevector(a, b, 0, 1, 4, 5);
-      v[1] = __builtin_shufflevector(a, b, 2, 3, 6, 7);
-      v[2] = __builtin_shufflevector(c, d, 0, 1, 4, 5);
-      v[3] = __builtin_shufflevector(c, d, 2, 3, 6, 7);
-    } else {
-      const Tile a = __builtin_shufflevector(v[0], v[1], 0, 2);
-      v[1] = __builtin_shufflevector(v[0], v[1], 1, 3);
-      v[0] = a;
-    }
-    for (ptrdiff_t k = 0; k < kTile; ++k) std::memcpy(to(k), &v[k], sizeof(Tile));
   }
 };
 

@@ -297,7 +297,7 @@ struct CrossEntropy {
     const T* exponentials = row.scratch[0];
     const ExactSum<Number> all = mass + ExactSum<Number>{coefficients.own, Number(0)};
     const Derivatives<Row, T> of_class(options, all, softmax, lse);
-    const auto [all_high, all_low] = Derivatives<Row, T>::template split<V>(all);
+    const ExactSum<V> all_of_row = Derivatives<Row, T>::template split<V>(all);
     const V pull = convert<V>(of_class.pull), factor = convert<V>(row.factor);
     const V top(softmax.at_peak());
     const bool capped = options.capped();
@@ -307,7 +307,7 @@ struct CrossEntropy {
       const V c = coefficients.of(span);
       V grad = of_class.grad(e, c);
       if (const auto at_peak = e == top; any(at_peak)) {
-        const V others = ((all_high - c) + all_low) + pull;
+        const V others = ((all_of_row.high - c) + all_of_row.low) + pull;
         grad = select(at_peak, of_class.grad_at_peak(c, others), grad);
       }
       V hess = of_class.hess(e, softmax.complement(e));

@@ -61,6 +61,9 @@ struct Kernel {
   static constexpr bool want_grad = (wanted & kGrad) != 0;
   static constexpr bool want_hess = (wanted & kHess) != 0;
 
+  /// Values that are stored before they are summed: they stay in the first cache.
+  static constexpr ptrdiff_t kSummed = 1024 / sizeof(T);
+
   /// Whether a result is stored; where parameters do not vary, all that are wanted are.
   INLINE static bool is_stored(const T* result) { return !varying || result != nullptr; }
 
@@ -90,6 +93,11 @@ struct Kernel {
       }
     }
     return terms;
+  }
+
+  /// Asks for what is read after the next sum, so that memory does not wait for that.
+  INLINE static void prefetch(const T* p) {
+    for (int i = 0; i < kTogether<T>; i += kBlockLanes<T>) __builtin_prefetch(p + kSummed + i);
   }
 
   /// Computes `count` terms from number `first`, a multiple of kTogether; values go to `value`.
@@ -125,6 +133,8 @@ struct Kernel {
       }
     };
     for (ptrdiff_t i = 0; i < count; i += kTogether<T>) {
+      for (int k = 0; k < arguments; ++k) prefetch(task.arguments[k] + first + i);
+      if constexpr (weighted) prefetch(task.weight + first + i);
       const auto some = terms(task, scale, fixed, first + i);
       const auto more = terms(task, scale, fixed, first + i + V::lanes);
       store_all(some, i);
@@ -175,12 +185,11 @@ struct Kernel {
   }
 
   static Sum run(const PointwiseTask<T>& task) {
-    constexpr ptrdiff_t at_once = 4096 / sizeof(T);
-    alignas(kBlockBytes) T values[at_once];  // to be summed, while they are in the first cache
+    alignas(kBlockBytes) T values[kSummed];  // to be summed, while they are in the first cache
     LaneSum sum;
-    for (ptrdiff_t first = 0; first < task.count; first += at_once) {
+    for (ptrdiff_t first = 0; first < task.count; first += kSummed) {
       const ptrdiff_t left = task.count - first;
-      const ptrdiff_t count = left < at_once ? left : at_once;
+      const ptrdiff_t count = left < kSummed ? left : kSummed;
       const bool summed = want_value && task.value == nullptr;
       store_terms(task, first, count, summed ? values : task.value + first);
       if (summed) sum.add(values, count);

@@ -191,7 +191,7 @@ MATH = (
     Polynomial("log_polynomial", "double", 7, *LOG),
     Polynomial("log1p_unit_polynomial", "float", 3, *LOG1P_UNIT),
     Polynomial("log1p_unit_polynomial", "double", 9, *LOG1P_UNIT),
-    Polynomial("log1p_rest_polynomial", "float", 8, *LOG1P),
+    Polynomial("log1p_rest_polynomial", "float", 9, *LOG1P),
     Polynomial("log_sum_polynomial", "double", 7, *LOG_SUM),
     Polynomial("pow_log_polynomial", "double", 4, *LOG),
     Polynomial("pow_exp_polynomial", "double", 5, *EXP),

@@ -31,7 +31,10 @@ INLINE ExactSum<T> exact_sum(T a, T b) {
 /// a − b, exactly. Where high is not finite, low is NaN.
 template <class T>
 INLINE ExactSum<T> exact_difference(T a, T b) {
-  return exact_sum(a, -b);
+  const T high = a - b;
+  const T b_part = a - high;
+  const T a_part = high + b_part;
+  return {high, difference_by_fma(a - a_part, b - b_part)};
 }
 
 /// a·b, exactly, where nothing is subnormal or too large.

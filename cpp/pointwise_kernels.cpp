@@ -32,158 +32,191 @@ INLINE auto evaluate(const Vec<T>* argument, const Vec<T>* parameter, Numbers<ar
   return Loss::terms(argument[arguments]..., parameter[parameters]...);
 }
 
-/// The last, incomplete logical block, padded, so that it runs through the same vector code.
+/// Terms that are computed together: two vectors, so that one need not wait for the other.
+template <class T>
+constexpr int kTogether = 2 * Vec<T>::lanes;
+
+/// The last terms where they are fewer than kTogether, padded to as many.
 template <class T, int arguments, int parameters, int inputs>
 struct Tail {
-  T argument[arguments][kBlockLanes<T>] = {};
-  T parameter[parameters + 1][kBlockLanes<T>] = {};
-  T weight[kBlockLanes<T>] = {};
-  T value[kBlockLanes<T>];
-  T grad[inputs][kBlockLanes<T>];
-  T hess[inputs][kBlockLanes<T>];
+  T argument[arguments][kTogether<T>];
+  T parameter[parameters + 1][kTogether<T>];
+  T weight[kTogether<T>];
+  T value[kTogether<T>];
+  T grad[inputs][kTogether<T>];
+  T hess[inputs][kTogether<T>];
 };
 
 template <class T>
 INLINE void copy(const T* from, T* to, ptrdiff_t count) {
   __builtin_memcpy(to, from, static_cast<std::size_t>(count) * sizeof(T));
 }
+template <class T>
+INLINE void copy_padded(const T* from, T* to, ptrdiff_t count) {
+  for (int i = 0; i < kTogether<T>; i += Vec<T>::lanes) Vec<T>(0).store(to + i);
+  copy(from, to, count);
+}
 
 template <class Loss, class T, unsigned wanted, bool weighted, bool varying>
-Sum run(const PointwiseTask<T>& task) {
+struct Kernel {
   using V = Vec<T>;
-  constexpr Signature signature = kSignature<Loss>;
-  constexpr int inputs = signature.inputs;
-  constexpr int arguments = inputs + signature.targets;
-  constexpr int parameters = signature.parameters;
-  constexpr bool want_value = (wanted & kValue) != 0;
-  constexpr bool want_grad = (wanted & kGrad) != 0;
-  constexpr bool want_hess = (wanted & kHess) != 0;
+  static constexpr Signature signature = kSignature<Loss>;
+  static constexpr int inputs = signature.inputs;
+  static constexpr int arguments = inputs + signature.targets;
+  static constexpr int parameters = signature.parameters;
+  static constexpr bool want_value = (wanted & kValue) != 0;
+  static constexpr bool want_grad = (wanted & kGrad) != 0;
+  static constexpr bool want_hess = (wanted & kHess) != 0;
 
-  V parameter[parameters + 1];
-  if constexpr (!varying) {
-    for (int k = 0; k < parameters; ++k) parameter[k] = V(*task.parameters[k]);
+  /// Values that are stored before they are summed: they stay in the first cache.
+  static constexpr ptrdiff_t kSummed = 1024 / sizeof(T);
+
+  /// Whether a result is stored; where parameters do not vary, all that are wanted are.
+  INLINE static bool is_stored(const T* result) { return !varying || result != nullptr; }
+
+  /// The terms from number i, weighted and scaled.
+  INLINE static auto terms(const PointwiseTask<T>& task, V scale, const V* fixed, ptrdiff_t i) {
+    V argument[arguments], parameter[parameters + 1];
+    for (int k = 0; k < arguments; ++k) argument[k] = V::load(task.arguments[k] + i);
+    for (int k = 0; k < parameters; ++k) {
+      parameter[k] = varying ? V::load(task.parameters[k] + i) : fixed[k];
+    }
+    auto terms = evaluate<Loss>(argument, parameter, typename CountUp<arguments>::type{},
+                                typename CountUp<parameters>::type{});
+    if constexpr (weighted) {
+      const V weight = V::load(task.weight + i);
+      const V factor = scale * weight;
+      const auto masked = weight == V(0);
+      const auto weigh = [&](V x, V w) { return select(masked, V(0), w * x); };
+      terms.value = weigh(terms.value, weight);
+      for (int k = 0; k < inputs; ++k) {
+        terms.grad[k] = weigh(terms.grad[k], factor);
+        terms.hess[k] = weigh(terms.hess[k], factor);
+      }
+    } else {
+      for (int k = 0; k < inputs; ++k) {
+        terms.grad[k] = scale * terms.grad[k];
+        terms.hess[k] = scale * terms.hess[k];
+      }
+    }
+    return terms;
   }
-  const V scale = V(task.scale);
-  LaneSum<T> sum;
 
-  const auto process = [&](const PointwiseTask<T>& block, ptrdiff_t count) {
-    for (ptrdiff_t start = 0; start < count; start += kBlockLanes<T>) {
-      for (int position = 0; position < kVectorsPerBlock; ++position) {
-        const ptrdiff_t i = start + position * V::lanes;
-        V argument[arguments];
-        for (int k = 0; k < arguments; ++k) argument[k] = V::load(block.arguments[k] + i);
-        if constexpr (varying) {
-          for (int k = 0; k < parameters; ++k) parameter[k] = V::load(block.parameters[k] + i);
-        }
-        auto terms = evaluate<Loss>(argument, parameter, typename CountUp<arguments>::type{},
-                                    typename CountUp<parameters>::type{});
-        V factor = scale;
-        if constexpr (weighted) {
-          const V weight = V::load(block.weight + i);
-          const auto masked = weight == V(0);
-          const auto weigh = [&](V x, V w) { return select(masked, V(0), w * x); };
-          factor = scale * weight;
-          terms.value = weigh(terms.value, weight);
-          for (int k = 0; k < inputs; ++k) {
-            terms.grad[k] = weigh(terms.grad[k], factor);
-            terms.hess[k] = weigh(terms.hess[k], factor);
-          }
-        } else {
-          for (int k = 0; k < inputs; ++k) {
-            terms.grad[k] = factor * terms.grad[k];
-            terms.hess[k] = factor * terms.hess[k];
-          }
-        }
-        const auto store = [&](T* to, V v) {
-          if (block.past_cache) {
-            store_past_cache(to + i, v);
-          } else {
-            v.store(to + i);
-          }
-        };
-        if constexpr (want_value) {
-          if (block.value != nullptr) {
-            store(block.value, terms.value);
-          } else {
-            sum.add(terms.value, position);
+  /// Asks for what is read after the next sum, so that memory does not wait for that.
+  INLINE static void prefetch(const T* p) {
+    for (int i = 0; i < kTogether<T>; i += kBlockLanes<T>) __builtin_prefetch(p + kSummed + i);
+  }
+
+  /// Computes `count` terms from number `first`, a multiple of kTogether; values go to `value`.
+  [[gnu::noinline]] static void store_whole(const PointwiseTask<T>& given, ptrdiff_t first,
+                                            ptrdiff_t count, T* value) {
+    const PointwiseTask<T> task = given;  // which stores cannot change
+    const V scale = V(task.scale);
+    V fixed[parameters + 1];
+    if constexpr (!varying) {
+      for (int k = 0; k < parameters; ++k) fixed[k] = V(*task.parameters[k]);
+    }
+    const bool value_past_cache = task.past_cache && task.value != nullptr;
+    const auto store = [&](bool past_cache, T* to, V v) {
+      if (past_cache) {
+        store_past_cache(to, v);
+      } else {
+        v.store(to);
+      }
+    };
+    const auto store_all = [&](const auto& results, ptrdiff_t i) {
+      if constexpr (want_value) store(value_past_cache, value + i, results.value);
+      for (int k = 0; k < inputs; ++k) {
+        if constexpr (want_grad) {
+          if (is_stored(task.grad[k])) {
+            store(task.past_cache, task.grad[k] + first + i, results.grad[k]);
           }
         }
-        for (int k = 0; k < inputs; ++k) {
-          if constexpr (want_grad) {
-            if (!varying || block.grad[k] != nullptr) store(block.grad[k], terms.grad[k]);
-          }
-          if constexpr (want_hess) {
-            if (!varying || block.hess[k] != nullptr) store(block.hess[k], terms.hess[k]);
+        if constexpr (want_hess) {
+          if (is_stored(task.hess[k])) {
+            store(task.past_cache, task.hess[k] + first + i, results.hess[k]);
           }
         }
       }
+    };
+    for (ptrdiff_t i = 0; i < count; i += kTogether<T>) {
+      for (int k = 0; k < arguments; ++k) prefetch(task.arguments[k] + first + i);
+      if constexpr (weighted) prefetch(task.weight + first + i);
+      const auto some = terms(task, scale, fixed, first + i);
+      const auto more = terms(task, scale, fixed, first + i + V::lanes);
+      store_all(some, i);
+      store_all(more, i + V::lanes);
     }
-  };
+  }
 
-  const ptrdiff_t rest = task.count % kBlockLanes<T>;
-  const ptrdiff_t whole = task.count - rest;
-  Tail<T, arguments, parameters, inputs> tail;
-  PointwiseTask<T> block = task;
-  ptrdiff_t count = whole;
-  for (bool in_tail = false;; in_tail = true) {  // one copy of the loop serves body and tail
-    process(block, count);
-    if (in_tail || rest == 0) break;
+  /// The same for any count.
+  static void store_terms(const PointwiseTask<T>& task, ptrdiff_t first, ptrdiff_t count,
+                          T* value) {
+    const ptrdiff_t rest = count % kTogether<T>;
+    const ptrdiff_t whole = count - rest;
+    store_whole(task, first, whole, value);
+    if (rest == 0) return;
+
+    Tail<T, arguments, parameters, inputs> tail;
+    PointwiseTask<T> padded = task;
+    const ptrdiff_t start = first + whole;
     for (int k = 0; k < arguments; ++k) {
-      copy(task.arguments[k] + whole, tail.argument[k], rest);
-      block.arguments[k] = tail.argument[k];
+      copy_padded(task.arguments[k] + start, tail.argument[k], rest);
+      padded.arguments[k] = tail.argument[k];
     }
     if constexpr (varying) {
       for (int k = 0; k < parameters; ++k) {
-        copy(task.parameters[k] + whole, tail.parameter[k], rest);
-        block.parameters[k] = tail.parameter[k];
+        copy_padded(task.parameters[k] + start, tail.parameter[k], rest);
+        padded.parameters[k] = tail.parameter[k];
       }
     }
     if constexpr (weighted) {
-      copy(task.weight + whole, tail.weight, rest);
-      block.weight = tail.weight;
+      copy_padded(task.weight + start, tail.weight, rest);
+      padded.weight = tail.weight;
     }
-    block.past_cache = false;
-    block.value = tail.value;
+    padded.past_cache = false;
     for (int k = 0; k < inputs; ++k) {
-      block.grad[k] = tail.grad[k];
-      block.hess[k] = tail.hess[k];
+      padded.grad[k] = tail.grad[k];
+      padded.hess[k] = tail.hess[k];
     }
-    count = kBlockLanes<T>;
-  }
-  if (rest != 0) {
-    if constexpr (want_value) {
-      if (task.value != nullptr) {
-        copy(tail.value, task.value + whole, rest);
-      } else {
-        for (ptrdiff_t i = rest; i < kBlockLanes<T>; ++i) tail.value[i] = 0;
-        for (int position = 0; position < kVectorsPerBlock; ++position) {
-          sum.add(V::load(tail.value + position * V::lanes), position);
-        }
-      }
-    }
+    store_whole(padded, 0, kTogether<T>, tail.value);
+    if constexpr (want_value) copy(tail.value, value + whole, rest);
     for (int k = 0; k < inputs; ++k) {
       if constexpr (want_grad) {
-        if (!varying || task.grad[k] != nullptr) copy(tail.grad[k], task.grad[k] + whole, rest);
+        if (is_stored(task.grad[k])) copy(tail.grad[k], task.grad[k] + start, rest);
       }
       if constexpr (want_hess) {
-        if (!varying || task.hess[k] != nullptr) copy(tail.hess[k], task.hess[k] + whole, rest);
+        if (is_stored(task.hess[k])) copy(tail.hess[k], task.hess[k] + start, rest);
       }
     }
   }
-  if (task.past_cache) finish_past_cache();
-  return sum.total();
-}
+
+  static Sum run(const PointwiseTask<T>& task) {
+    alignas(kBlockBytes) T values[kSummed];  // to be summed, while they are in the first cache
+    LaneSum sum;
+    for (ptrdiff_t first = 0; first < task.count; first += kSummed) {
+      const ptrdiff_t left = task.count - first;
+      const ptrdiff_t count = left < kSummed ? left : kSummed;
+      const bool summed = want_value && task.value == nullptr;
+      store_terms(task, first, count, summed ? values : task.value + first);
+      if (summed) sum.add(values, count);
+    }
+    if (task.past_cache) finish_past_cache();
+    return sum.total();
+  }
+};
 
 template <class Loss, class T>
 constexpr PointwiseKernel<T> varying_kernel() {
-  if constexpr (Loss::parameters > 0) return &run<Loss, T, kValue | kGrad | kHess, true, true>;
+  if constexpr (Loss::parameters > 0)
+    return &Kernel<Loss, T, kValue | kGrad | kHess, true, true>::run;
   return nullptr;
 }
 
 template <class Loss, class T, int... calls>
 constexpr PointwiseKernels<T> kernels_of(Numbers<calls...>) {
-  return {{&run<Loss, T, kCalls[calls], false, false>...},
-          {&run<Loss, T, kCalls[calls], true, false>...},
+  return {{&Kernel<Loss, T, kCalls[calls], false, false>::run...},
+          {&Kernel<Loss, T, kCalls[calls], true, false>::run...},
           varying_kernel<Loss, T>()};
 }
 

@@ -222,6 +222,25 @@ INLINE Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) {
 #endif
 }
 
+/// a + b and a − b by the units that multiply, in formulas that keep those that add busy: CPUs have
+/// as many of both. It is the same number.
+template <class T>
+INLINE T sum_by_fma(T a, T b) {
+  if constexpr (has_fma) {
+    return fma(a, T(1), b);
+  } else {
+    return a + b;
+  }
+}
+template <class T>
+INLINE T difference_by_fma(T a, T b) {
+  if constexpr (has_fma) {
+    return fma(b, T(-1), a);
+  } else {
+    return a - b;
+  }
+}
+
 /// Stores past the caches, where the CPU can: memory need not be read to be written. For results
 /// that will not be read soon; p is a multiple of 16 bytes.
 INLINE void store_past_cache(float* p, Vec<float> v) {
@@ -305,6 +324,20 @@ INLINE Widened widen(Vec<float> v) {
 #endif
 }
 
+/// As many numbers as fit a vector of doubles.
+INLINE Vec<double> load_doubles(const double* p) { return Vec<double>::load(p); }
+INLINE Vec<double> load_doubles(const float* p) {
+#if defined(__AVX512F__)
+  return _mm512_maskz_cvtps_pd(0xff, _mm256_loadu_ps(p));
+#elif defined(__AVX2__)
+  return _mm256_cvtps_pd(_mm_loadu_ps(p));
+#elif defined(__x86_64__)
+  return _mm_cvtps_pd(_mm_castsi128_ps(_mm_loadu_si64(p)));
+#else
+  return vcvt_f64_f32(vld1_f32(p));
+#endif
+}
+
 /// The inverse: rounded, to infinity where a number is too large.
 INLINE Vec<float> narrow(Widened v) {
 #if defined(__AVX512F__)
@@ -367,10 +400,10 @@ INLINE T copysign(T magnitude, T sign) {
   constexpr Bits bit = Bits{1} << (8 * sizeof(Bits) - 1);
   return from_bits<T>((to_bits(magnitude) & Integer(~bit)) | (to_bits(sign) & Integer(bit)));
 }
-/// -1, 0 or 1; NaN stays NaN.
+/// -1 or 1; x itself where it is 0 or NaN.
 template <class T>
 INLINE T sign(T x) {
-  return select(x < T(0), T(-1), select(x > T(0), T(1), select(x == x, T(0), x)));
+  return select(abs(x) > T(0), copysign(T(1), x), x);
 }
 /// The larger one; b where either is NaN.
 template <class T>

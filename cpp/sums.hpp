@@ -9,20 +9,17 @@
 namespace fastloss::FASTLOSS_LEVEL {
 namespace {
 
-/// A sum with one accumulator per lane of a logical block: within 4 ULP of the exact sum of terms
-/// of one sign, however many and however different. Of other terms it errs by about as many ULP of
-/// the sum of their absolute values.
+/// A sum with one accumulator per lane of a logical block of doubles: within 4 ULP of the exact sum
+/// of terms of one sign, however many and however different. Of other terms it errs by about as
+/// many ULP of the sum of their absolute values.
 ///
-/// The reason, with u = 2⁻⁵³, so that u·Σ is at most one ULP of a sum Σ. What an addition loses is
-/// formed as Dekker does, in three operations, and kept. This is exact where the term is not larger
-/// than the sum so far; where it is, at most u times the term is lost, and so at most u·Σ of all
-/// terms. Rounding the total costs half an ULP; all else is of the order of u²: 1.5 ULP for
-/// doubles.
-template <class Element>
-class LaneSum;
-
-template <>
-class LaneSum<double> {
+/// The reason, with u = 2⁻⁵³, so that u·Σ is at most one ULP of a sum Σ. What an addition to the
+/// sum so far loses is formed as Dekker does, in three operations, and kept. This is exact where
+/// the term is not larger than the sum so far; where it is, at most u times the term is lost, and
+/// so at most u·Σ of all terms. Terms are added to each other before that, four in pairs: two
+/// roundings, 2u·Σ more. Rounding the total costs half an ULP; all else is of the order of u²: 3.5
+/// ULP.
+class LaneSum {
   template <class Raw, int... lower>
   INLINE static Sum halves_together(Raw high, Raw low, Numbers<lower...>) {
     constexpr int half = sizeof...(lower);
@@ -39,14 +36,41 @@ class LaneSum<double> {
     }
   }
 
- public:
   /// Adds the vector that is number `position` in its logical block.
   INLINE void add(Vec<double> v, int position) {
     const Vec<double> before = high_[position];
     high_[position] = before + v;
-    low_[position] = low_[position] + (v - (high_[position] - before));
+    const Vec<double> added = difference_by_fma(high_[position], before);
+    low_[position] = sum_by_fma(low_[position], v - added);
   }
-  /// The same, and all that the addition loses is kept: for exact numbers that may cancel.
+  template <class Element>
+  INLINE void add_four_blocks(const Element* terms) {
+    for (int i = 0; i < kVectorsPerBlock; ++i) {
+      const auto part = [&](int block) {
+        return load_doubles(terms + block * kBlockLanes<double> + i * Vec<double>::lanes);
+      };
+      add(sum_by_fma(sum_by_fma(part(0), part(1)), sum_by_fma(part(2), part(3))), i);
+    }
+  }
+
+ public:
+  /// The number of terms in every call of `add` but the last is a multiple of this.
+  static constexpr int at_once = 4 * kBlockLanes<double>;
+
+  template <class Element>
+  [[gnu::noinline]] void add(const Element* terms, ptrdiff_t count) {
+    LaneSum sum = *this;  // in registers
+    const ptrdiff_t rest = count % at_once;
+    for (ptrdiff_t i = 0; i < count - rest; i += at_once) sum.add_four_blocks(terms + i);
+    if (rest != 0) {
+      Element last[at_once] = {};
+      __builtin_memcpy(last, terms + count - rest, static_cast<std::size_t>(rest) * sizeof *last);
+      sum.add_four_blocks(last);
+    }
+    *this = sum;
+  }
+  /// Adds such a vector, and all that the addition loses is kept: for exact numbers that may
+  /// cancel.
   INLINE void add_of_any_sign(Vec<double> v, int position) {
     const auto [sum, error] = exact_sum(high_[position], v);
     high_[position] = sum;
@@ -71,47 +95,6 @@ class LaneSum<double> {
   Vec<double> low_[kVectorsPerBlock] = {};
 };
 
-/// Floats are widened; a logical block of them makes two of doubles. Before a sum of doubles takes
-/// them, four are added to each other, in pairs: two roundings, 2u·Σ more, 3.5 ULP in all.
-template <>
-class LaneSum<float> {
-  /// Adds the vector of doubles that is number `i` in its logical block of floats.
-  INLINE void add_wide(Vec<double> v, int i) {
-    if (i < kVectorsPerBlock) {
-      half_[i] = v;
-      return;
-    }
-    const int position = i - kVectorsPerBlock;
-    const Vec<double> pair = half_[position] + v;
-    half_[position] = Vec<double>(0);
-    if (second_) {
-      sum_.add(pair_[position] + pair, position);
-      pair_[position] = Vec<double>(0);
-    } else {
-      pair_[position] = pair;
-    }
-    if (position == kVectorsPerBlock - 1) second_ = !second_;
-  }
-
- public:
-  INLINE void add(Vec<float> v, int position) {
-    const Widened wide = widen(v);
-    add_wide(wide.low, 2 * position);
-    add_wide(wide.high, 2 * position + 1);
-  }
-  INLINE Sum total() const {
-    LaneSum<double> sum = sum_;
-    for (int i = 0; i < kVectorsPerBlock; ++i) sum.add(pair_[i] + half_[i], i);
-    return sum.total();
-  }
-
- private:
-  LaneSum<double> sum_;
-  Vec<double> half_[kVectorsPerBlock] = {};  // of a logical block whose other half is to come
-  Vec<double> pair_[kVectorsPerBlock] = {};  // of one that waits for the next
-  bool second_ = false;
-};
-
 /// A sum inside of a term, which is rounded to Element in the end: of doubles all is kept, floats
 /// are added plainly in double, with far more digits than that needs. A pair of one sign may be
 /// added to each other before: the many terms of a long row hide what that rounds away.
@@ -119,12 +102,12 @@ template <class Element>
 class InnerSum;
 
 template <>
-class InnerSum<double> : LaneSum<double> {
+class InnerSum<double> : LaneSum {
  public:
   INLINE void add(Vec<double> v, int position) { add_of_any_sign(v, position); }
   INLINE void add_pair(Vec<double> a, Vec<double> b, int position) { add(a + b, position); }
   INLINE ExactSum<double> total() const {
-    const Sum sum = LaneSum<double>::total();
+    const Sum sum = LaneSum::total();
     const ExactSum<double> infinite = {sum.high, 0};
     return sum.high - sum.high == 0 ? exact_sum(sum.high, sum.low) : infinite;
   }

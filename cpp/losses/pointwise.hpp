@@ -95,21 +95,20 @@ struct BinaryCrossEntropyWithLogits {
   INLINE static Terms<T> terms(T logit, T target, T pos_weight, T label_smoothing) {
     const T share = T(0.5) * label_smoothing;
     const T kept = T(1) - label_smoothing;
-    const T positive = pos_weight * fma(kept, target, share);
+    const T positive = fma(pos_weight * kept, target, pos_weight * share);
     const T negative = fma(kept, T(1) - target, share);
+    const T mass = positive + negative;
     const T size = abs(logit);
     const auto [e, unit] = exp_multiple(-size);
-    const T inverse = T(1) / (T(1) + e);
-    const T tail = e * inverse;  // the sigmoid of −|x|; its complement is `inverse`
+    const T inverse = T(1) / (T(1) + e);  // the sigmoid of |x|; its complement is e · inverse
     const auto below = logit < T(0);
     const T against = select(below, positive, negative);  // the factor of what grows with |x|
     const T with = select(below, negative, positive);
-    const T mass = positive + negative;
     const T linear = select(against == T(0), T(0), against * size);
-    const T slope = fma(-(with * tail), unit, against * inverse);
+    const T slope = fma(-(with * e), unit, against) * inverse;
     return {.value = fma(mass * log1p_unit(e), unit, linear),
             .grad = {select(below, -slope, slope)},
-            .hess = {mass * tail * inverse * unit}};
+            .hess = {mass * (e * inverse) * inverse * unit}};
   }
 };
 

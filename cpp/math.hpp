@@ -259,11 +259,11 @@ INLINE T exp(T x) {
   return times_power_of_two(exp_reduced(x, n).high, n);
 }
 
-/// eˣ·2ᵏ for a number or an ExactSum x and rounder = Constants::rounder + exponent_bias + k. Where
-/// it would be subnormal it is 0, down to x = exp_scaled_zero(k); below and above is no result.
+/// eˣ·2ᵏ for rounder = Constants::rounder + exponent_bias + k. Where it would be subnormal it is 0,
+/// down to x = exp_scaled_zero(k); below and above is no result.
 template <class T>
-INLINE T exp_scaled(auto x, T x_high, T rounder) {
-  const T shifted = fma(x_high, T(Constants<ElementOf<T>>::log2_e), rounder);
+INLINE T exp_scaled(T x, T rounder) {
+  const T shifted = fma(x, T(Constants<ElementOf<T>>::log2_e), rounder);
   return exp_reduced(x, shifted - rounder).high * power_of_two<T>(to_bits(shifted));
 }
 template <class T>
@@ -287,7 +287,7 @@ INLINE Multiple<T> exp_multiple(T x) {
   constexpr ElementOf<T> zero = exp_scaled_zero<ElementOf<T>>(lift);
   x = max(T(zero), x);
   const auto small = x < T(C::exp_small);
-  const T count = exp_scaled(x, x, select(small, T(rounder + lift), T(rounder)));
+  const T count = exp_scaled(x, select(small, T(rounder + lift), T(rounder)));
   return {count, select(small, T(C::exp_unit), T(1))};
 }
 

@@ -62,11 +62,6 @@ def log_weight(square: mpf) -> mpf:
     return s**3 / (2 * mp.atanh(s))
 
 
-def log1p_rest(x: mpf) -> mpf:
-    """(log(1 + x) - x) / x^2."""
-    return (mp.log1p(x) - x) / x**2
-
-
 def log_sum_rest(square: mpf) -> mpf:
     """(log((1 + s) / (1 - s)) - 2 s - 2 s^3 / 3) / s^5 for s = sqrt(square)."""
     return (log_rest(square) - mpf(2) / 3) / square
@@ -150,7 +145,6 @@ EXP = (-HALF_LOG_2, HALF_LOG_2, exp_rest, lambda x: x**2 / mp.exp(x))
 EXPM1 = (-HALF_LOG_2, HALF_LOG_2, exp_rest, lambda x: x**2 / mp.expm1(x))
 LOG = (mpf(0), largest_square("1.5"), log_rest, log_weight)
 LOG1P_UNIT = (mpf(0), largest_square("2"), log_rest, log_weight)
-LOG1P = (mpf(0), mpf(1), log1p_rest, lambda x: x**2 / mp.log1p(x))
 LOG_SUM = (mpf(0), largest_square("1.5"), log_sum_rest, log_sum_weight)
 ERF = (mpf(0), mpf(1), erf_rest, erf_weight)
 
@@ -191,7 +185,6 @@ MATH = (
     Polynomial("log_polynomial", "double", 7, *LOG),
     Polynomial("log1p_unit_polynomial", "float", 3, *LOG1P_UNIT),
     Polynomial("log1p_unit_polynomial", "double", 9, *LOG1P_UNIT),
-    Polynomial("log1p_rest_polynomial", "float", 9, *LOG1P),
     Polynomial("log_sum_polynomial", "double", 7, *LOG_SUM),
     Polynomial("pow_log_polynomial", "double", 4, *LOG),
     Polynomial("pow_exp_polynomial", "double", 5, *EXP),

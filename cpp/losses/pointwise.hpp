@@ -100,13 +100,16 @@ struct BinaryCrossEntropyWithLogits {
     const T mass = positive + negative;
     const T size = abs(logit);
     const auto [e, unit] = exp_multiple(-size);
-    const T inverse = T(1) / (T(1) + e);  // the sigmoid of |x|; its complement is e · inverse
+    const auto [divisor, divisor_lost] = ordered_sum(T(1), e);
+    const T inverse = T(1) / divisor;  // the sigmoid of |x|; its complement is e · inverse
     const auto below = logit < T(0);
     const T against = select(below, positive, negative);  // the factor of what grows with |x|
     const T with = select(below, negative, positive);
     const T linear = select(against == T(0), T(0), against * size);
-    const T slope = fma(-(with * e), unit, against) * inverse;
-    return {.value = fma(mass * log1p_unit(e), unit, linear),
+    const T quotient = fma(-(with * unit), e, against) / divisor;
+    // 1 − e/2 is near enough to 1 / (1 + e) for what the divisor lost.
+    const T slope = fma(quotient * -divisor_lost, fma(e, T(-0.5), T(1)), quotient);
+    return {.value = fma(mass * unit, log1p_unit(e), linear),
             .grad = {select(below, -slope, slope)},
             .hess = {mass * (e * inverse) * inverse * unit}};
   }

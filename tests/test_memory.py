@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,8 @@ def resident(which: str) -> int:
 
 def extra_memory(function: Callable[[], object]) -> int:
     """Return by how much the process's memory grows while a function runs."""
-    LIBC.malloc_trim(0)  # memory that is free but kept would hide what is taken again
+    gc.collect()  # what is freed meanwhile, and
+    LIBC.malloc_trim(0)  # memory that is free but kept, would hide what is taken again
     RESET.write_text(RESET_THE_PEAK)
     before = resident("VmRSS")
     function()

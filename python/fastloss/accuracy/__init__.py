@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 
 import fastloss as fl
+from fastloss.extras import tell_missing
 
 DTYPES = ("float32", "float64")
+EXTRA = {"numpy_quaddtype", "rich"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,8 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
         # Only here: the extra [accuracy] must not be needed to parse the arguments.
         from fastloss.accuracy import table  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        print(f"this needs {error.name}: pip install 'fastloss[accuracy]'", file=sys.stderr)
-        return 1
+        return tell_missing(error, "accuracy", EXTRA)
     return table.print_rows(
         [fl.losses[name] for name in arguments.loss or fl.losses],
         arguments.dtype,

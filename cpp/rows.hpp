@@ -26,6 +26,9 @@ struct Rows {
   T* scratch[kScratchRows];  // as large as an argument
 };
 
+/// What memory is to fetch while vectors are computed, so that it does not wait for them.
+enum class Fetch { next_target, next_scores_and_result };
+
 /// The largest score; a NaN is passed over, and -inf is the answer where there is nothing else.
 template <class Row, class T>
 INLINE typename Row::Element largest(const Row& row, const T* scores) {
@@ -90,18 +93,20 @@ struct OneRow : Rows<T> {
 
   std::int64_t label;
   double factor;  // grad and hess are multiplied by it
-  const T* next;  // the scores of the next row, for memory to fetch; never read
+  // For memory to fetch, never read: the scores and the target of the next row, and where the
+  // first result of this one will be written.
+  const T *next_scores, *next_target, *result;
 
   INLINE void for_each_vector(auto body) const { for_each_vector_of<T>(this->classes, body); }
-  /// body(first, second, position) for each two vectors that are a logical block apart. The next
-  /// row is fetched meanwhile.
+  /// body(first, second, position) for each two vectors that are a logical block apart.
+  template <Fetch fetched>
   INLINE void for_each_pair(auto body) const {
     constexpr int lanes = Vec<T>::lanes;
     constexpr ptrdiff_t half = kBlockLanes<T>;
     const ptrdiff_t whole = this->classes - this->classes % (2 * half);
     for (ptrdiff_t i = 0; i < whole; i += 2 * half) {
-      __builtin_prefetch(next + i, 0, 2);
-      __builtin_prefetch(next + i + half, 0, 2);
+      fetch<fetched>(i);
+      fetch<fetched>(i + half);
       for (int position = 0; position < kVectorsPerBlock; ++position) {
         const ptrdiff_t start = i + position * lanes;
         body(WholeSpan<T>{start}, WholeSpan<T>{start + half}, position);
@@ -121,6 +126,25 @@ struct OneRow : Rows<T> {
   INLINE T at_label(const T* row) const { return row[label]; }
   INLINE T of_label(const T* weights) const { return weights[label]; }
   INLINE void put_at_label(T* row, double x) const { row[label] = static_cast<T>(x); }
+
+ private:
+  /// Rows of at most so many bytes, and what is made of them, fit into the first cache.
+  static constexpr ptrdiff_t kNear = 8192;
+
+  template <Fetch fetched>
+  INLINE void fetch(ptrdiff_t i) const {
+    constexpr int for_reading = 0, for_writing = 1, second_cache = 2;
+    if constexpr (fetched == Fetch::next_target) {
+      __builtin_prefetch(next_target + i, for_reading, second_cache);
+    } else {
+      __builtin_prefetch(next_scores + i, for_reading, second_cache);
+      if (this->classes * static_cast<ptrdiff_t>(sizeof(T)) <= kNear) {
+        __builtin_prefetch(result + i, for_writing);
+      } else {
+        __builtin_prefetch(result + i, for_reading, second_cache);
+      }
+    }
+  }
 };
 
 // ---- a row in each lane ---------------------------------------------------------------------
@@ -159,6 +183,7 @@ struct RowPerLane : Rows<T> {
   INLINE void for_each_vector(auto body) const {
     for (ptrdiff_t k = 0; k < this->classes; ++k) body(ClassSpan<T>{k}, 0);
   }
+  template <Fetch>
   INLINE void for_each_pair(auto body) const {
     ptrdiff_t k = 0;
     for (; k + 1 < this->classes; k += 2) body(ClassSpan<T>{k}, ClassSpan<T>{k + 1}, 0);

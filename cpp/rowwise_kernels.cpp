@@ -53,7 +53,12 @@ void run_rows(const RowwiseTask<T>& task) {
       const double weight = weight_of(task, r);
       for (int k = 0; k < arguments; ++k) row.arguments[k] = task.arguments[k][r];
       row.label = row.labelled ? task.labels[r] : 0;
-      row.next = task.arguments[0][r + 1 < task.rows ? r + 1 : r];
+      const ptrdiff_t next = r + 1 < task.rows ? r + 1 : r;
+      row.next_scores = task.arguments[0][next];
+      row.next_target = row.labelled ? row.next_scores : task.arguments[Loss::inputs][next];
+      row.result = (wanted & kGrad) != 0   ? row.grad[0]
+                   : (wanted & kHess) != 0 ? row.hess[0]
+                                           : row.next_scores;
       row.factor = task.scale * weight;
       value = weight * Loss::template term<T, wanted>(row);
     }

@@ -151,13 +151,14 @@ class Softmax {
     const V top(peak);
     typename Row::Sum sum;
     V ties(0);
-    row.for_each_pair([&](auto first, auto second, int position) {
-      const V a =
-          softmax.template below_peak<keep, tempered>(first, scores, top, exponentials, ties);
-      const V b =
-          softmax.template below_peak<keep, tempered>(second, scores, top, exponentials, ties);
-      sum.add_pair(a, b, position);
-    });
+    row.template for_each_pair<Fetch::next_scores_and_result>(
+        [&](auto first, auto second, int position) {
+          const V a =
+              softmax.template below_peak<keep, tempered>(first, scores, top, exponentials, ties);
+          const V b =
+              softmax.template below_peak<keep, tempered>(second, scores, top, exponentials, ties);
+          sum.add_pair(a, b, position);
+        });
     const auto count = row.fold(ties, [](auto a, auto b) { return a + b; });
     const Number more = convert<Number>(count) - Number(1);
     others_ = sum.total() + ExactSum<Number>{more * peak_.high, more * peak_.low};

@@ -150,7 +150,7 @@ struct CrossEntropy {
           if (is_infinite) distance = select(score == top, V(0), distance);
           return select(c == V(0), V(0), c * distance);
         };
-        row_.for_each_pair([&](auto first, auto second, int position) {
+        row_.template for_each_pair<Fetch::next_target>([&](auto first, auto second, int position) {
           const V a = of(first), b = of(second);
           if constexpr (!labelled) {
             mass.add(a, position);

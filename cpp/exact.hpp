@@ -33,7 +33,7 @@ template <class T>
 INLINE ExactSum<T> exact_difference(T a, T b) {
   const T high = a - b;
   const T b_part = a - high;
-  const T a_part = high + b_part;
+  const T a_part = sum_by_fma(high, b_part);
   return {high, difference_by_fma(a - a_part, b - b_part)};
 }
 

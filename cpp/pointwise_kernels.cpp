@@ -69,7 +69,7 @@ struct Kernel {
   static constexpr bool want_hess = (wanted & kHess) != 0;
 
   /// Values that are stored before they are summed: they stay in the first cache.
-  static constexpr ptrdiff_t kSummed = 1024 / sizeof(T);
+  static constexpr ptrdiff_t kSummed = 2048 / sizeof(T);
 
   /// Whether a result is stored; where parameters do not vary, all that are wanted are.
   INLINE static bool is_stored(const T* result) { return !varying || result != nullptr; }

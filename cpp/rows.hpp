@@ -27,15 +27,18 @@ struct Rows {
 };
 
 /// What memory is to fetch while vectors are computed, so that it does not wait for them.
-enum class Fetch { next_target, next_scores_and_result };
+enum class Fetch { nothing, next_target, next_scores_and_result };
 
 /// The largest score; a NaN is passed over, and -inf is the answer where there is nothing else.
 template <class Row, class T>
 INLINE typename Row::Element largest(const Row& row, const T* scores) {
   const Vec<T> lowest(-__builtin_inf());
-  Vec<T> peak = lowest;
-  row.for_each_vector([&](auto span, int) { peak = max(span.load(scores, lowest), peak); });
-  return row.fold(peak, [](auto a, auto b) { return a > b ? a : b; });
+  Vec<T> peak = lowest, other = lowest;  // so that one need not wait for the other
+  row.template for_each_pair<Fetch::nothing>([&](auto first, auto second, int) {
+    peak = max(first.load(scores, lowest), peak);
+    other = max(second.load(scores, lowest), other);
+  });
+  return row.fold(max(other, peak), [](auto a, auto b) { return a > b ? a : b; });
 }
 
 // ---- one row --------------------------------------------------------------------------------
@@ -136,7 +139,8 @@ struct OneRow : Rows<T> {
     constexpr int for_reading = 0, for_writing = 1, second_cache = 2;
     if constexpr (fetched == Fetch::next_target) {
       __builtin_prefetch(next_target + i, for_reading, second_cache);
-    } else {
+    }
+    if constexpr (fetched == Fetch::next_scores_and_result) {
       __builtin_prefetch(next_scores + i, for_reading, second_cache);
       if (this->classes * static_cast<ptrdiff_t>(sizeof(T)) <= kNear) {
         __builtin_prefetch(result + i, for_writing);

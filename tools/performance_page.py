@@ -55,7 +55,8 @@ MEASURING = """\
 - All are bound to the same CPUs and have as many threads. NumPy's functions use one. JAX has no
   setting: the CPUs are its limit.
 - They take turns on the same arrays, after a pause in which the threads of the one before go to
-  sleep, and after untimed calls. Times are medians of up to 15 turns.
+  sleep, and after 4 ms of untimed calls, in which clocks and caches recover. Times are medians
+  of up to 15 turns.
 - The *roofline* reads as many arrays and writes as many, with next to no arithmetic, by the
   library's own loop, threads and vectors: the better one of ordinary and non-temporal stores.
   Labels are left out. Below 10⁴ elements it is what the call costs."""

@@ -17,6 +17,9 @@ NANOSECONDS = 2_000_000  # that one measurement takes at least
 # Threads of other libraries spin for some milliseconds after a call, on cores that the next
 # contestant needs.
 PAUSE = 0.01
+# Untimed calls take this long before a measurement: after a pause clocks are low, and caches hold
+# what the one before left, for milliseconds and whoever calls.
+WARM_UP = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ class _Clock:
         self._timer = Timer(timed.statement, timer=time.perf_counter_ns, globals=dict(timed.names))
         self._context = timed.context
         self._number = 1
+        self._taken = float(WARM_UP)
         self.measure()  # what is only done once
         while (taken := self.measure()) * self._number < NANOSECONDS:
             self._number = max(2 * self._number, 1 + int(NANOSECONDS / max(taken, 1)))
@@ -52,8 +56,9 @@ class _Clock:
         """Return the nanoseconds of a call that finds its data as a call before left them."""
         time.sleep(PAUSE)
         with self._context():
-            self._timer.timeit(1 + self._number // 8)
-            return self._timer.timeit(self._number) / self._number
+            self._timer.timeit(1 + int(WARM_UP / self._taken))
+            self._taken = max(self._timer.timeit(self._number) / self._number, 1)
+        return self._taken
 
 
 def interleaved(calls: Mapping[str, Timed], rounds: int = ROUNDS) -> dict[str, Quartiles]:

@@ -77,11 +77,12 @@ class Places {
   /// Called by each thread of the crew.
   void join() {
     const int number = joined_.fetch_add(1, std::memory_order_relaxed);
-    if (number < kMost) threads_[number].store(id(), std::memory_order_release);
+    const auto thread = static_cast<pid_t>(syscall(SYS_gettid));
+    if (number < kMost) threads_[number].store(thread, std::memory_order_release);
   }
   /// Sends all that have joined.
   void send_all() {
-    if (find()) sent_ = 0;
+    find();
     const int joined = std::min(joined_.load(std::memory_order_relaxed), kMost);
     for (; sent_ < joined; ++sent_) {
       const pid_t thread = threads_[sent_].load(std::memory_order_acquire);
@@ -93,16 +94,14 @@ class Places {
  private:
   static constexpr int kMost = 256;  // threads; more of them stay where they are
 
-  static pid_t id() { return static_cast<pid_t>(syscall(SYS_gettid)); }
-
-  /// Whether the places are others than before.
-  bool find() {
+  /// Where the places are others than before, nobody has been sent there.
+  void find() {
     cpu_set_t places;
-    if (sched_getaffinity(0, sizeof places, &places) != 0) return false;
+    if (sched_getaffinity(0, sizeof places, &places) != 0) return;
     CPU_CLR(static_cast<unsigned>(sched_getcpu()), &places);
-    if (CPU_COUNT(&places) == 0 || CPU_EQUAL(&places, &places_)) return false;
+    if (CPU_COUNT(&places) == 0 || CPU_EQUAL(&places, &places_)) return;
     places_ = places;
-    return true;
+    sent_ = 0;
   }
 
   std::atomic<int> joined_{0};

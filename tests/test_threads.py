@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -295,3 +296,30 @@ def test_settings_of_openmp_do_not_change() -> None:
         assert dict(os.environ) == environment
     """
     output(code, library)
+
+
+@needs_affinity
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads are listed by Linux only")
+def test_threads_keep_off_their_callers_cpu() -> None:
+    """Also those that were there before others came, and after the caller has moved."""
+    if len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("there is no other CPU")
+    code = """
+        import os
+        import numpy as np
+        import fastloss as fl
+        usable = os.sched_getaffinity(0)
+        before = set(os.listdir("/proc/self/task"))
+        x = np.zeros(1_000_000)
+        for cpu, threads in zip(sorted(usable)[:2], (2, 3)):
+            os.sched_setaffinity(0, {cpu})
+            os.sched_setaffinity(0, usable)
+            for _ in range(50):
+                with fl.threads(threads):
+                    fl.mse(x, 0.0)
+        new = sorted(set(os.listdir("/proc/self/task")) - before)
+        places = [sorted(os.sched_getaffinity(int(thread))) for thread in new]
+        assert len(places) >= 2, places
+        assert all(p == places[0] and len(p) == len(usable) - 1 for p in places), places
+    """
+    assert output(code) == ""

@@ -50,7 +50,7 @@ class _Clock:
         self._taken = float(WARM_UP)
         self.measure()  # what is only done once
         while (taken := self.measure()) * self._number < NANOSECONDS:
-            self._number = max(2 * self._number, 1 + int(NANOSECONDS / max(taken, 1)))
+            self._number = max(2 * self._number, 1 + int(NANOSECONDS / taken))
 
     def measure(self) -> float:
         """Return the nanoseconds of a call that finds its data as a call before left them."""

@@ -13,6 +13,15 @@ namespace {
 
 bool always() { return true; }
 
+#define FASTLOSS_LEVEL_OF(level, runs_here)          \
+  {#level,                                           \
+   {&level::regression_table, &level::binary_table}, \
+   &level::rowwise_table,                            \
+   &level::sum_kernels,                              \
+   &level::roofline_kernel,                          \
+   &level::elementary_table,                         \
+   runs_here}
+
 #if defined(__x86_64__)
 
 struct Registers {
@@ -51,22 +60,19 @@ bool runs_avx512() {
 }
 
 constexpr Level kLevels[] = {
-    {"baseline", &baseline::pointwise_table, &baseline::rowwise_table, &baseline::sum_kernels,
-     &baseline::roofline_kernel, &baseline::elementary_table, always},
-    {"avx2", &avx2::pointwise_table, &avx2::rowwise_table, &avx2::sum_kernels,
-     &avx2::roofline_kernel, &avx2::elementary_table, runs_avx2},
-    {"avx512", &avx512::pointwise_table, &avx512::rowwise_table, &avx512::sum_kernels,
-     &avx512::roofline_kernel, &avx512::elementary_table, runs_avx512},
+    FASTLOSS_LEVEL_OF(baseline, always),
+    FASTLOSS_LEVEL_OF(avx2, runs_avx2),
+    FASTLOSS_LEVEL_OF(avx512, runs_avx512),
 };
 
 #else
 
 constexpr Level kLevels[] = {
-    {"neon", &neon::pointwise_table, &neon::rowwise_table, &neon::sum_kernels,
-     &neon::roofline_kernel, &neon::elementary_table, always},
+    FASTLOSS_LEVEL_OF(neon, always),
 };
 
 #endif
+#undef FASTLOSS_LEVEL_OF
 
 const Level* highest() {
   const Level* best = &kLevels[0];

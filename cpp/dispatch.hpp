@@ -11,7 +11,7 @@ namespace fastloss {
 
 struct Level {
   std::string_view name;
-  const PointwiseTable* pointwise;
+  const PointwiseTable* pointwise[kPointwiseTables];
   const RowwiseTable* rowwise;
   const SumKernels* sums;
   const WordsKernel* roofline;

@@ -320,7 +320,7 @@ class Evaluation {
   void prepare_rows() {
     if (term_count_ == 0) return;
     rows_.level = &active_level();
-    rows_.loss = &rows_.level->rowwise->losses[loss_.index];
+    rows_.loss = &rows_.level->rowwise->losses[loss_.place.index];
     rows_.rows = term_count_;
     rows_.classes = classes_;
     if (labelled_) {
@@ -382,7 +382,8 @@ class Evaluation {
   template <class T>
   double evaluate_terms(double scale) {
     PointwiseCall call;
-    call.loss = &active_level().pointwise->losses[loss_.index];
+    const auto [table, index] = loss_.place;
+    call.loss = &active_level().pointwise[table]->losses[index];
     call.call = method_;
     call.count = term_count_;
     call.scale = scale;

@@ -144,10 +144,12 @@ struct ElementaryFunction {
 
 // ---- the entry tables: all that a kernel file exports -------------------------------------------
 
+/// One of several: the family has too many losses for a single file.
 struct PointwiseTable {
   const PointwiseLoss* losses;
   int count;
 };
+constexpr int kPointwiseTables = 2;
 struct RowwiseTable {
   const RowwiseLoss* losses;
   int count;
@@ -159,7 +161,8 @@ struct ElementaryTable {
 
 #define FASTLOSS_DECLARE_LEVEL(level)            \
   namespace level {                              \
-  extern const PointwiseTable pointwise_table;   \
+  extern const PointwiseTable regression_table;  \
+  extern const PointwiseTable binary_table;      \
   extern const RowwiseTable rowwise_table;       \
   extern const SumKernels sum_kernels;           \
   extern const WordsKernel roofline_kernel;      \

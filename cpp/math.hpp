@@ -169,6 +169,12 @@ INLINE T pow_exp_polynomial(T x) {
 
 // ---- corrections ----------------------------------------------------------------------------
 
+/// factor·x with 0·inf = 0; NaN stays NaN.
+template <class Number>
+INLINE Number masked_product(Number factor, Number x) {
+  return select((factor == Number(0)) & (x == x), Number(0), factor * x);
+}
+
 /// What a rounded result is corrected by. It may be infinite or NaN where the result overflows or
 /// is infinite itself; then it shall not matter.
 template <class T>

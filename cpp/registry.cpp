@@ -13,31 +13,35 @@ std::deque<Loss>& losses() {  // filled at import, only read later; a deque does
   return all;
 }
 
+/// Calls f(signature, place) for each loss of a family.
+template <class F>
+void for_each_kernel(Family family, F f) {
+  const auto all_of = [&](const auto& table, int number) {
+    for (int i = 0; i < table.count; ++i) f(table.losses[i].signature, Place{number, i});
+  };
+  const Level& level = levels().front();
+  if (family == Family::rowwise) return all_of(*level.rowwise, 0);
+  for (int t = 0; t < kPointwiseTables; ++t) all_of(*level.pointwise[t], t);
+}
+
 }  // namespace
 
 std::vector<Signature> kernel_signatures(Family family) {
   std::vector<Signature> signatures;
-  const Level& level = levels().front();
-  if (family == Family::pointwise) {
-    for (int i = 0; i < level.pointwise->count; ++i) {
-      signatures.push_back(level.pointwise->losses[i].signature);
-    }
-  } else {
-    for (int i = 0; i < level.rowwise->count; ++i) {
-      signatures.push_back(level.rowwise->losses[i].signature);
-    }
-  }
+  for_each_kernel(family, [&](const Signature& s, Place) { signatures.push_back(s); });
   return signatures;
 }
 
 int register_loss(Family family, std::string name, std::vector<std::string> arguments,
                   const std::vector<std::string>& targets, std::vector<Parameter> parameters) {
-  const std::vector<Signature> signatures = kernel_signatures(family);
-  const auto kernel = std::find_if(signatures.begin(), signatures.end(),
-                                   [&](const Signature& s) { return s.name == name; });
-  if (kernel == signatures.end()) {
-    throw std::invalid_argument("no kernel is called '" + name + "'");
-  }
+  const Signature* kernel = nullptr;
+  Place place{};
+  for_each_kernel(family, [&](const Signature& signature, Place its_place) {
+    if (signature.name != name) return;
+    kernel = &signature;
+    place = its_place;
+  });
+  if (kernel == nullptr) throw std::invalid_argument("no kernel is called '" + name + "'");
   const int target_count = static_cast<int>(targets.size());
   const int input_count = static_cast<int>(arguments.size()) - target_count;
   if (kernel->inputs != input_count || kernel->targets != target_count ||
@@ -52,8 +56,8 @@ int register_loss(Family family, std::string name, std::vector<std::string> argu
     const bool is_target = std::find(targets.begin(), targets.end(), argument) != targets.end();
     roles.push_back(is_target ? input_count + seen_targets++ : inputs++);
   }
-  losses().push_back({std::move(name), family, static_cast<int>(kernel - signatures.begin()),
-                      *kernel, std::move(arguments), std::move(roles), std::move(parameters)});
+  losses().push_back({std::move(name), family, place, *kernel, std::move(arguments),
+                      std::move(roles), std::move(parameters)});
   return static_cast<int>(losses().size()) - 1;
 }
 

@@ -33,10 +33,15 @@ struct Parameter {
   double default_number;
 };
 
+/// Where a loss's kernels are on every level.
+struct Place {
+  int table, index;  // in one of the family's tables
+};
+
 struct Loss {
   std::string name;
   Family family;
-  int index;  // in the family's table, which has the same order on every level
+  Place place;
   Signature signature;
   std::vector<std::string> arguments;  // in the order of the call
   std::vector<int> roles;              // where the kernel has each: inputs first, then targets

@@ -47,7 +47,8 @@ def sample(domain: Domain, generator: np.random.Generator, shape: tuple[int, ...
         x = generator.uniform(low, high, size=shape)
     chance = generator.uniform(size=shape)
     x = np.where((chance < 0.2) & domain.includes_low, low, x)
-    return np.where((chance > 0.8) & domain.includes_high, high, x)
+    x = np.where((chance > 0.8) & domain.includes_high, high, x)
+    return np.where(domain.contains(x), x, np.where(chance < 0.5, low, high))
 
 
 @dataclass(frozen=True)

@@ -186,9 +186,11 @@ int main(int count, char** arguments) {
   const Level& level = active_level();
   for (Header header; read(&header, sizeof header);) {
     header.loss[sizeof header.loss - 1] = '\0';
-    if (!evaluate_if_in(*level.pointwise, header) && !evaluate_if_in(*level.rowwise, header)) {
-      fail("no kernel has this name");
+    bool found = evaluate_if_in(*level.rowwise, header);
+    for (const PointwiseTable* table : level.pointwise) {
+      found = found || evaluate_if_in(*table, header);
     }
+    if (!found) fail("no kernel has this name");
   }
   return 0;
 }

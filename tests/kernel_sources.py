@@ -10,7 +10,7 @@ from fastloss.families import Loss
 
 CPP = Path(__file__).resolve().parent.parent / "cpp"
 
-INCLUDED = re.compile(r'#include "(?:\.\./)?([\w/]+\.hpp)"')
+INCLUDED = re.compile(r'#include "([\w./]+\.hpp)"')
 DEFINITIONS = re.compile(
     r"^(?=template )|(?<!>\n)^(?=(?:INLINE|struct|class|using|constexpr) )", flags=re.MULTILINE
 )
@@ -24,26 +24,33 @@ DEFINED = re.compile(
 def headers(root: str) -> dict[str, str]:
     """Return the texts of the headers that a file includes, and of what these include."""
     texts: dict[str, str] = {}
-    names = set(INCLUDED.findall((CPP / root).read_text(encoding="utf-8"))) - {"kernels.hpp"}
+    names = {root}
     while names:
-        name = names.pop()
-        texts[name] = (CPP / name).read_text(encoding="utf-8")
-        names |= set(INCLUDED.findall(texts[name])) - texts.keys() - {"kernels.hpp"}
+        file = CPP / names.pop()
+        text = file.read_text(encoding="utf-8")
+        texts[str(file.relative_to(CPP))] = text
+        included = {(file.parent / name).resolve() for name in INCLUDED.findall(text)}
+        names |= {str(path.relative_to(CPP)) for path in included} - texts.keys() - {"kernels.hpp"}
+    del texts[root]
     return texts
 
 
-def struct_of(root: str, loss: str) -> str:
-    """Return the name of the struct that is a loss's formula."""
+def formula_of(loss: str) -> tuple[str, str]:
+    """Return the kernel file that has a loss, and the name of the struct that is its formula."""
     pattern = rf'struct (\w+) {{\n  static constexpr auto name = "{loss}";'
-    found = [str(x) for text in headers(root).values() for x in re.findall(pattern, text)]
+    found = [
+        (path.name, str(struct))
+        for path in CPP.glob("*_kernels.cpp")
+        for text in headers(path.name).values()
+        for struct in re.findall(pattern, text)
+    ]
     assert len(found) == 1, loss
     return found[0]
 
 
 def sources_of(loss: Loss) -> str:
     """Hash what the kernel of a loss is made of."""
-    root = f"{loss.family}_kernels.cpp"
-    return digest(root, struct_of(root, loss.__name__))
+    return digest(*formula_of(loss.__name__))
 
 
 def digest(root: str, name: str) -> str:

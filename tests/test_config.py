@@ -54,8 +54,8 @@ def test_targets_of_the_domain(loss: Any) -> None:
         assert fl.check_target(loss, x) is None
         assert fl.check_target(loss, np.asarray(x, np.float32)) is None
     assert fl.check_target(loss, []) is None
-    assert fl.check_target(loss, [0, 1]) is None
-    assert fl.check_target(loss, np.array([True, False])) is None
+    assert fl.check_target(loss, [1, 1]) is None
+    assert fl.check_target(loss, np.array([True, True])) is None
 
 
 @losses

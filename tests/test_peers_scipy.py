@@ -176,7 +176,13 @@ def test_half_multinomial_loss(generator: np.random.Generator, dtype: type, weig
 
 @pytest.mark.parametrize(
     ("name", "peer", "factor"),
-    [("mse", "HalfSquaredError", 2), ("mae", "AbsoluteError", 1), ("huber", "HuberLoss", 1)],
+    [
+        ("mse", "HalfSquaredError", 2),
+        ("half_squared_error", "HalfSquaredError", 1),
+        ("mae", "AbsoluteError", 1),
+        ("huber", "HuberLoss", 1),
+        ("quantile", "PinballLoss", 1),
+    ],
 )
 def test_regression_losses(
     generator: np.random.Generator, name: str, peer: str, factor: int
@@ -189,3 +195,41 @@ def test_regression_losses(
     got = fl.losses[name].value_and_grad(pred, target, reduction="none")
     close(got[0], factor * value)
     close(got[1], factor * grad)
+
+
+@pytest.mark.parametrize("q", [0.1, 0.5, 0.9])
+def test_pinball_loss(generator: np.random.Generator, q: float) -> None:
+    losses = pytest.importorskip("sklearn._loss", reason="its losses are not public")
+    pred, target = generator.normal(size=(2, 500))
+    value, grad = losses.PinballLoss(quantile=q).loss_gradient(target, pred)
+    got = fl.quantile.value_and_grad(pred, target, q=q, reduction="none")
+    close(got[0], value)
+    close(got[1], grad)
+    close(fl.quantile(pred, target, q=q), metrics.mean_pinball_loss(target, pred, alpha=q))
+
+
+@pytest.mark.parametrize(
+    ("name", "peer", "parameters"),
+    [
+        ("hinge", "Hinge", (1.0,)),
+        ("perceptron", "Hinge", (0.0,)),
+        ("squared_hinge", "SquaredHinge", (1.0,)),
+        ("modified_huber", "ModifiedHuber", ()),
+        ("epsilon_insensitive", "EpsilonInsensitive", (0.1,)),
+        ("squared_epsilon_insensitive", "SquaredEpsilonInsensitive", (0.1,)),
+    ],
+)
+def test_losses_of_linear_models(
+    generator: np.random.Generator, name: str, peer: str, parameters: tuple[float, ...]
+) -> None:
+    """Away from kinks, whose conventions differ."""
+    losses = pytest.importorskip("sklearn.linear_model._sgd_fast", reason="they are not public")
+    theirs = getattr(losses, peer)(*parameters)
+    loss = fl.losses[name]
+    pred, target = generator.normal(scale=2, size=(2, 500))
+    if loss.domain["target"].high == 1:
+        target = np.sign(target)
+    value, grad = loss.value_and_grad(pred, target, reduction="none")
+    pairs = list(zip(pred, target, strict=True))
+    close(value, [theirs.py_loss(*pair) for pair in pairs], size=10)
+    close(grad, [theirs.py_dloss(*pair) for pair in pairs], size=10)

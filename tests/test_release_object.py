@@ -21,7 +21,8 @@ LIBM = re.compile(rf"(__)?({TRANSCENDENTALS.replace(' ', '|')})(f|l|f32|f64|_fin
 # What compilers call on their own.
 COMPILERS_OWN = {"memcpy", "memmove", "memset", "_GLOBAL_OFFSET_TABLE_"}
 ENTRIES = {
-    "pointwise_kernels": "pointwise_table",
+    "regression_kernels": "regression_table",
+    "binary_kernels": "binary_table",
     "rowwise_kernels": "rowwise_table",
     "sum_kernels": "sum_kernels",
     "elementary_kernels": "elementary_table",

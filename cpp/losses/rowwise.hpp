@@ -10,12 +10,6 @@
 namespace fastloss::FASTLOSS_LEVEL {
 namespace {
 
-/// factor·x with 0·inf = 0; NaN stays NaN.
-template <class Number>
-INLINE Number product(Number factor, Number x) {
-  return select((factor == Number(0)) & (x == x), Number(0), factor * x);
-}
-
 /// −Σₖ cₖ·log softmax(z)ₖ + z_loss·lse(z)², with z = softcap·tanh(x/softcap)/temperature and
 /// cₖ = class weight·((1 − ε)·y + ε/K)ₖ. With m the maximum and s the sum of exp(z − m) over all
 /// classes but one at the maximum, −log softmax(z)ₖ = (m − zₖ) + log1p(s): two terms of one sign,
@@ -84,7 +78,7 @@ struct CrossEntropy {
       }
     }
     if constexpr ((wanted & kValue) == 0) return Number(0);
-    return product(weight, rounded(gap_below(peak, x_label) + softmax.excess()));
+    return masked_product(weight, rounded(gap_below(peak, x_label) + softmax.excess()));
   }
 
   template <class V, class T>
@@ -164,7 +158,7 @@ struct CrossEntropy {
       if constexpr (labelled) {
         const auto label = convert<Number>(row_.at_label(scores));
         const Number gap = rounded(gap_below(convert<Number>(peak), label));
-        totals.linear = totals.linear + product(own, gap);
+        totals.linear = totals.linear + masked_product(own, gap);
       }
       return totals;
     }
@@ -206,8 +200,8 @@ struct CrossEntropy {
     const Number correction =
         select(lse.low == Number(0), Number(0), Number(2) * lse.high * lse.low);
     const Number lse_squared = fma(lse.high, lse.high, correction);
-    return linear / temperature + product(mass.high + coefficients.own, rounded(excess)) +
-           product(Number(options.z_loss), lse_squared);
+    return linear / temperature + masked_product(mass.high + coefficients.own, rounded(excess)) +
+           masked_product(Number(options.z_loss), lse_squared);
   }
 
   /// The derivatives of a class, from its exponential e and coefficient c.

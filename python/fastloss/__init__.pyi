@@ -30,17 +30,26 @@ __all__ = [
     "binary_cross_entropy_with_logits",
     "check_target",
     "cross_entropy",
+    "epsilon_insensitive",
+    "expectile",
     "gaussian_nll",
     "get_num_threads",
+    "half_squared_error",
+    "hinge",
     "huber",
     "losses",
     "mae",
+    "modified_huber",
     "mse",
     "numerics_version",
+    "perceptron",
+    "quantile",
     "set_isa",
     "set_num_threads",
     "show_config",
     "smooth_l1",
+    "squared_epsilon_insensitive",
+    "squared_hinge",
     "threads",
 ]
 
@@ -48,6 +57,285 @@ _Array: TypeAlias = NDArray[np.floating[Any]]
 _Slot: TypeAlias = _Array | None
 _Number: TypeAlias = float | np.floating[Any] | np.integer[Any]
 _Slots2: TypeAlias = tuple[_Slot, _Slot] | None
+
+class _BinaryCrossEntropyWithLogitsMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, logits: ArrayLike, target: ArrayLike, *, pos_weight: float | ArrayLike = 1.0,
+        label_smoothing: float | ArrayLike = 0.0, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, logits: ArrayLike, target: ArrayLike, *, pos_weight: float | ArrayLike = 1.0,
+        label_smoothing: float | ArrayLike = 0.0, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, logits: ArrayLike, target: ArrayLike, *, pos_weight: float | ArrayLike = 1.0,
+        label_smoothing: float | ArrayLike = 0.0, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, logits: ArrayLike, target: ArrayLike, *, pos_weight: float | ArrayLike = 1.0,
+        label_smoothing: float | ArrayLike = 0.0, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, logits: ArrayLike, target: ArrayLike, *, pos_weight: float | ArrayLike = 1.0,
+        label_smoothing: float | ArrayLike = 0.0, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, logits: ArrayLike, target: ArrayLike, *, pos_weight: float | ArrayLike = 1.0,
+        label_smoothing: float | ArrayLike = 0.0, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, logits: ArrayLike, target: ArrayLike, *, pos_weight: float | ArrayLike = 1.0,
+        label_smoothing: float | ArrayLike = 0.0, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, logits: ArrayLike, target: ArrayLike, *, pos_weight: float | ArrayLike = 1.0,
+        label_smoothing: float | ArrayLike = 0.0, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, logits: ArrayLike, target: ArrayLike, *, pos_weight: float | ArrayLike = 1.0,
+        label_smoothing: float | ArrayLike = 0.0, weight: ArrayLike | None = None,
+    ) -> float: ...
+class _BinaryCrossEntropyWithLogits(_BinaryCrossEntropyWithLogitsMethods, _Loss, Protocol):
+    reference: _BinaryCrossEntropyWithLogitsMethods
+binary_cross_entropy_with_logits: _BinaryCrossEntropyWithLogits
+"""Binary cross-entropy (logistic loss) of logits."""
+
+class _HingeMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+    ) -> float: ...
+class _Hinge(_HingeMethods, _Loss, Protocol):
+    reference: _HingeMethods
+hinge: _Hinge
+"""Hinge loss, of support vector machines."""
+
+class _SquaredHingeMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+    ) -> float: ...
+class _SquaredHinge(_SquaredHingeMethods, _Loss, Protocol):
+    reference: _SquaredHingeMethods
+squared_hinge: _SquaredHinge
+"""Squared hinge loss, of smooth support vector machines."""
+
+class _PerceptronMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+    ) -> float: ...
+class _Perceptron(_PerceptronMethods, _Loss, Protocol):
+    reference: _PerceptronMethods
+perceptron: _Perceptron
+"""Perceptron loss: what a score on the wrong side of 0 lacks."""
+
+class _ModifiedHuberMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+    ) -> float: ...
+class _ModifiedHuber(_ModifiedHuberMethods, _Loss, Protocol):
+    reference: _ModifiedHuberMethods
+modified_huber: _ModifiedHuber
+"""Squared hinge that becomes linear: the modified Huber loss of classification."""
 
 class _MseMethods(_Methods, Protocol):
     @overload
@@ -213,69 +501,6 @@ class _Huber(_HuberMethods, _Loss, Protocol):
 huber: _Huber
 """Huber loss: quadratic within `delta` of the target, linear beyond."""
 
-class _BinaryCrossEntropyWithLogitsMethods(_Methods, Protocol):
-    @overload
-    def __call__(
-        self, logits: ArrayLike, target: ArrayLike, *, pos_weight: float | ArrayLike = 1.0,
-        label_smoothing: float | ArrayLike = 0.0, weight: ArrayLike | None = None,
-        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
-        out: None = None,
-    ) -> float: ...
-    @overload
-    def __call__(
-        self, logits: ArrayLike, target: ArrayLike, *, pos_weight: float | ArrayLike = 1.0,
-        label_smoothing: float | ArrayLike = 0.0, weight: ArrayLike | None = None,
-        reduction: Literal["none"], normalizer: _Number | None = None, out: _Slot = None,
-    ) -> _Array: ...
-    def grad(
-        self, logits: ArrayLike, target: ArrayLike, *, pos_weight: float | ArrayLike = 1.0,
-        label_smoothing: float | ArrayLike = 0.0, weight: ArrayLike | None = None,
-        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
-        out: _Slot = None,
-    ) -> _Array: ...
-    @overload
-    def value_and_grad(
-        self, logits: ArrayLike, target: ArrayLike, *, pos_weight: float | ArrayLike = 1.0,
-        label_smoothing: float | ArrayLike = 0.0, weight: ArrayLike | None = None,
-        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
-        out: tuple[None, _Slot] | None = None,
-    ) -> tuple[float, _Array]: ...
-    @overload
-    def value_and_grad(
-        self, logits: ArrayLike, target: ArrayLike, *, pos_weight: float | ArrayLike = 1.0,
-        label_smoothing: float | ArrayLike = 0.0, weight: ArrayLike | None = None,
-        reduction: Literal["none"], normalizer: _Number | None = None,
-        out: tuple[_Slot, _Slot] | None = None,
-    ) -> tuple[_Array, _Array]: ...
-    def grad_and_hess(
-        self, logits: ArrayLike, target: ArrayLike, *, pos_weight: float | ArrayLike = 1.0,
-        label_smoothing: float | ArrayLike = 0.0, weight: ArrayLike | None = None,
-        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
-        out: tuple[_Slot, _Slot] | None = None,
-    ) -> tuple[_Array, _Array]: ...
-    @overload
-    def value_grad_and_hess(
-        self, logits: ArrayLike, target: ArrayLike, *, pos_weight: float | ArrayLike = 1.0,
-        label_smoothing: float | ArrayLike = 0.0, weight: ArrayLike | None = None,
-        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
-        out: tuple[None, _Slot, _Slot] | None = None,
-    ) -> tuple[float, _Array, _Array]: ...
-    @overload
-    def value_grad_and_hess(
-        self, logits: ArrayLike, target: ArrayLike, *, pos_weight: float | ArrayLike = 1.0,
-        label_smoothing: float | ArrayLike = 0.0, weight: ArrayLike | None = None,
-        reduction: Literal["none"], normalizer: _Number | None = None,
-        out: tuple[_Slot, _Slot, _Slot] | None = None,
-    ) -> tuple[_Array, _Array, _Array]: ...
-    def weight_sum(
-        self, logits: ArrayLike, target: ArrayLike, *, pos_weight: float | ArrayLike = 1.0,
-        label_smoothing: float | ArrayLike = 0.0, weight: ArrayLike | None = None,
-    ) -> float: ...
-class _BinaryCrossEntropyWithLogits(_BinaryCrossEntropyWithLogitsMethods, _Loss, Protocol):
-    reference: _BinaryCrossEntropyWithLogitsMethods
-binary_cross_entropy_with_logits: _BinaryCrossEntropyWithLogits
-"""Binary cross-entropy (logistic loss) of logits."""
-
 class _GaussianNllMethods(_Methods, Protocol):
     @overload
     def __call__(
@@ -392,6 +617,284 @@ class _SmoothL1(_SmoothL1Methods, _Loss, Protocol):
     reference: _SmoothL1Methods
 smooth_l1: _SmoothL1
 """Smooth L1 loss: quadratic within `beta` of the target, with slope 1 beyond."""
+
+class _HalfSquaredErrorMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+    ) -> float: ...
+class _HalfSquaredError(_HalfSquaredErrorMethods, _Loss, Protocol):
+    reference: _HalfSquaredErrorMethods
+half_squared_error: _HalfSquaredError
+"""Half of the squared error, whose gradient is the difference itself."""
+
+class _QuantileMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, q: float | ArrayLike = 0.5,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, q: float | ArrayLike = 0.5,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, pred: ArrayLike, target: ArrayLike, *, q: float | ArrayLike = 0.5,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, q: float | ArrayLike = 0.5,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, q: float | ArrayLike = 0.5,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, q: float | ArrayLike = 0.5,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, q: float | ArrayLike = 0.5,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, q: float | ArrayLike = 0.5,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, pred: ArrayLike, target: ArrayLike, *, q: float | ArrayLike = 0.5,
+        weight: ArrayLike | None = None,
+    ) -> float: ...
+class _Quantile(_QuantileMethods, _Loss, Protocol):
+    reference: _QuantileMethods
+quantile: _Quantile
+"""Quantile (pinball) loss, whose best constant prediction is the q-quantile of the targets."""
+
+class _ExpectileMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, q: float | ArrayLike = 0.5,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, q: float | ArrayLike = 0.5,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, pred: ArrayLike, target: ArrayLike, *, q: float | ArrayLike = 0.5,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, q: float | ArrayLike = 0.5,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, q: float | ArrayLike = 0.5,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, q: float | ArrayLike = 0.5,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, q: float | ArrayLike = 0.5,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, q: float | ArrayLike = 0.5,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, pred: ArrayLike, target: ArrayLike, *, q: float | ArrayLike = 0.5,
+        weight: ArrayLike | None = None,
+    ) -> float: ...
+class _Expectile(_ExpectileMethods, _Loss, Protocol):
+    reference: _ExpectileMethods
+expectile: _Expectile
+"""Expectile loss: squared errors that weigh differently above and below."""
+
+class _EpsilonInsensitiveMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, epsilon: float | ArrayLike = 0.1,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, epsilon: float | ArrayLike = 0.1,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, pred: ArrayLike, target: ArrayLike, *, epsilon: float | ArrayLike = 0.1,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, epsilon: float | ArrayLike = 0.1,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, epsilon: float | ArrayLike = 0.1,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, epsilon: float | ArrayLike = 0.1,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, epsilon: float | ArrayLike = 0.1,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, epsilon: float | ArrayLike = 0.1,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, pred: ArrayLike, target: ArrayLike, *, epsilon: float | ArrayLike = 0.1,
+        weight: ArrayLike | None = None,
+    ) -> float: ...
+class _EpsilonInsensitive(_EpsilonInsensitiveMethods, _Loss, Protocol):
+    reference: _EpsilonInsensitiveMethods
+epsilon_insensitive: _EpsilonInsensitive
+"""Absolute error beyond a tube of half-width `epsilon`, as in support vector regression."""
+
+class _SquaredEpsilonInsensitiveMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, epsilon: float | ArrayLike = 0.1,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, epsilon: float | ArrayLike = 0.1,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, pred: ArrayLike, target: ArrayLike, *, epsilon: float | ArrayLike = 0.1,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, epsilon: float | ArrayLike = 0.1,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, epsilon: float | ArrayLike = 0.1,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, epsilon: float | ArrayLike = 0.1,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, epsilon: float | ArrayLike = 0.1,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, epsilon: float | ArrayLike = 0.1,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, pred: ArrayLike, target: ArrayLike, *, epsilon: float | ArrayLike = 0.1,
+        weight: ArrayLike | None = None,
+    ) -> float: ...
+class _SquaredEpsilonInsensitive(_SquaredEpsilonInsensitiveMethods, _Loss, Protocol):
+    reference: _SquaredEpsilonInsensitiveMethods
+squared_epsilon_insensitive: _SquaredEpsilonInsensitive
+"""Squared error beyond a tube of half-width `epsilon`, as in support vector regression."""
 
 class _CrossEntropyMethods(_Methods, Protocol):
     @overload

@@ -40,10 +40,20 @@ class LabelsOrProbabilities(Domain):
         return np.asarray(np.greater_equal(x, 0))
 
 
+@dataclass(frozen=True)
+class Sign(Domain):
+    """-1 or 1."""
+
+    def contains(self, x: NDArray[np.generic]) -> NDArray[np.bool_]:
+        """Tell for each element whether it is -1 or 1."""
+        return np.asarray(np.abs(x) == 1)
+
+
 REAL = Domain("a finite number")
 POSITIVE = Domain("a finite number > 0", low=0.0)
 NON_NEGATIVE = Domain("a finite number >= 0", low=0.0, includes_low=True)
 UNIT = Domain("a number in [0, 1]", 0.0, 1.0, includes_low=True, includes_high=True)
+SIGN = Sign("-1 or 1", -1.0, 1.0, includes_low=True, includes_high=True)
 FLAG = Domain("True or False", is_flag=True)
 POSITIVE_OR_NONE = Domain("None or a finite number > 0", low=0.0, when_none=math.inf)
 LABELS_OR_PROBABILITIES = LabelsOrProbabilities(

@@ -96,4 +96,4 @@ def examples(domain: Domain) -> list[Any]:
         values = [low + 0.75 * (high - low), low + 0.1 * (high - low)]
     ends = [low] * domain.includes_low + [high] * domain.includes_high
     none = [] if math.isnan(domain.when_none) else [None]
-    return none + ends + values
+    return none + ends + [x for x in values if domain.contains(np.asarray(x))]

@@ -85,7 +85,7 @@ class Problem:
 def _numbers(
     domain: Domain, dtype: str, generator: np.random.Generator, shape: tuple[int, ...]
 ) -> Array:
-    """Draw numbers of a domain, its ends left out."""
+    """Draw numbers of a domain, its ends left out if it has others."""
     low, high = domain.low, domain.high
     kind = np.dtype(dtype).type
     x: Array
@@ -97,7 +97,8 @@ def _numbers(
         x = kind(high) - generator.standard_exponential(shape, kind)
     else:
         x = kind(low) + kind(high - low) * generator.random(shape, kind)
-    return x
+    ends = np.where(x < (low + high) / 2, kind(low), kind(high))
+    return np.where(domain.contains(x), x, ends)
 
 
 def problems(

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The losses, a module per family, and the registry that importing them fills."""
+"""The losses, in modules by what their targets are, and the registry that importing them fills."""
 
 from fastloss.families import losses
-from fastloss.losses import pointwise, rowwise
+from fastloss.losses import binary, regression, rowwise
 
-__all__ = ["losses", "pointwise", "rowwise"]
+__all__ = ["binary", "losses", "regression", "rowwise"]

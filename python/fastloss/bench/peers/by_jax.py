@@ -46,6 +46,9 @@ def cross_entropy(logits: Any, labels: Any) -> Any:
 LOSSES: dict[str, Callable[..., Any]] = {
     "mse": lambda pred, target: (pred - target) ** 2,
     "mae": lambda pred, target: jnp.abs(pred - target),
+    "half_squared_error": lambda pred, target: (pred - target) ** 2 / 2,
+    "hinge": lambda pred, target: jnp.maximum(0, 1 - pred * target),
+    "perceptron": lambda pred, target: jnp.maximum(0, -pred * target),
     "huber": huber,
     "smooth_l1": huber,  # the same where beta is 1
     "binary_cross_entropy_with_logits": binary_cross_entropy_with_logits,

@@ -58,6 +58,90 @@ def smooth_l1(pred: Array, target: Array, beta: float = 1.0) -> ValueAndGrad:
     return float(np.mean(r)) / beta, clipped
 
 
+def half_squared_error(pred: Array, target: Array) -> ValueAndGrad:
+    """Half of the squared error."""
+    r = pred - target
+    grad = r / r.size
+    return float(np.mean(np.square(r, out=r))) / 2, grad
+
+
+def quantile(pred: Array, target: Array, q: float = 0.5) -> ValueAndGrad:
+    """Pinball loss, the larger one of -q·r and (1 - q)·r."""
+    r = pred - target
+    grad = np.where(r < 0, r.dtype.type(-q / r.size), r.dtype.type((1 - q) / r.size))
+    r *= grad
+    return float(np.sum(r)), grad
+
+
+def expectile(pred: Array, target: Array, q: float = 0.5) -> ValueAndGrad:
+    """Asymmetric squared error."""
+    r = pred - target
+    grad = np.where(r < 0, r.dtype.type(2 * q / r.size), r.dtype.type(2 * (1 - q) / r.size))
+    grad *= r
+    r *= grad
+    return float(np.sum(r)) / 2, grad
+
+
+def epsilon_insensitive(pred: Array, target: Array, epsilon: float = 0.1) -> ValueAndGrad:
+    """Absolute error beyond a tube."""
+    r = pred - target
+    grad = np.sign(r)
+    excess = np.abs(r, out=r)
+    excess -= epsilon
+    grad *= excess > 0
+    grad /= r.size
+    return float(np.mean(np.maximum(excess, 0, out=excess))), grad
+
+
+def squared_epsilon_insensitive(pred: Array, target: Array, epsilon: float = 0.1) -> ValueAndGrad:
+    """Squared error beyond a tube."""
+    r = pred - target
+    r -= np.clip(r, -epsilon, epsilon)
+    grad = r * (2 / r.size)
+    return float(np.mean(np.square(r, out=r))), grad
+
+
+def hinge(pred: Array, target: Array) -> ValueAndGrad:
+    """Hinge loss."""
+    margin = pred * target
+    np.subtract(1, margin, out=margin)
+    grad = target * (margin > 0)
+    grad /= -margin.size
+    return float(np.mean(np.maximum(margin, 0, out=margin))), grad
+
+
+def squared_hinge(pred: Array, target: Array) -> ValueAndGrad:
+    """Squared hinge loss."""
+    margin = pred * target
+    np.subtract(1, margin, out=margin)
+    np.maximum(margin, 0, out=margin)
+    grad = target * margin
+    grad *= -2 / margin.size
+    return float(np.mean(np.square(margin, out=margin))), grad
+
+
+def perceptron(pred: Array, target: Array) -> ValueAndGrad:
+    """Perceptron loss."""
+    wrong = pred * target
+    grad = target * (wrong < 0)
+    grad /= -wrong.size
+    return -float(np.mean(np.minimum(wrong, 0, out=wrong))), grad
+
+
+def modified_huber(pred: Array, target: Array) -> ValueAndGrad:
+    """Squared hinge that becomes linear, c·(2m - c) with c the margin clipped to [0, 2]."""
+    margin = pred * target
+    np.subtract(1, margin, out=margin)
+    np.maximum(margin, 0, out=margin)
+    clipped = np.minimum(margin, 2)
+    grad = target * clipped
+    grad *= -2 / margin.size
+    margin *= 2
+    margin -= clipped
+    margin *= clipped
+    return float(np.mean(margin)), grad
+
+
 def binary_cross_entropy_with_logits(logits: Array, target: Array) -> ValueAndGrad:
     """Binary cross-entropy, with one exponential for value and gradient."""
     e = np.exp(-np.abs(logits))
@@ -102,6 +186,15 @@ SPELLINGS: dict[str, Callable[..., ValueAndGrad]] = {
     "mae": mae,
     "huber": huber,
     "smooth_l1": smooth_l1,
+    "half_squared_error": half_squared_error,
+    "quantile": quantile,
+    "expectile": expectile,
+    "epsilon_insensitive": epsilon_insensitive,
+    "squared_epsilon_insensitive": squared_epsilon_insensitive,
+    "hinge": hinge,
+    "squared_hinge": squared_hinge,
+    "perceptron": perceptron,
+    "modified_huber": modified_huber,
     "binary_cross_entropy_with_logits": binary_cross_entropy_with_logits,
     "gaussian_nll": gaussian_nll,
     "cross_entropy": cross_entropy,

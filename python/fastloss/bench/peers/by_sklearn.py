@@ -22,7 +22,9 @@ DISTRIBUTION = "scikit-learn"
 # Given the number of classes, the loss; and the factor that makes it ours.
 LOSSES: dict[str, tuple[Callable[[int], Any], int]] = {
     "mse": (lambda _: sk.HalfSquaredError(), 2),
+    "half_squared_error": (lambda _: sk.HalfSquaredError(), 1),
     "mae": (lambda _: sk.AbsoluteError(), 1),
+    "quantile": (lambda _: sk.PinballLoss(quantile=0.5), 1),
     "huber": (lambda _: sk.HuberLoss(delta=1.0), 1),
     "smooth_l1": (lambda _: sk.HuberLoss(delta=1.0), 1),  # the same where beta is 1
     "binary_cross_entropy_with_logits": (lambda _: sk.HalfBinomialLoss(), 1),

@@ -1,23 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Formulas of the pointwise losses, and nothing else. Each is a function of inputs, targets and
-// parameters, in this order, that runs on vectors and on plain floats. What a caller does not want
-// of the result costs nothing: the compiler removes it.
+// Formulas of pointwise losses for real targets.
 #pragma once
 
-#include "../kernels.hpp"
-#include "../math.hpp"
-#include "../simd.hpp"
+#include "terms.hpp"
 
 namespace fastloss::FASTLOSS_LEVEL {
 namespace {
-
-/// A term and its first and second derivative with respect to each differentiable input.
-template <class T, int inputs = 1>
-struct Terms {
-  T value;
-  T grad[inputs];
-  T hess[inputs];
-};
 
 /// r², r = pred − target.
 struct MeanSquaredError {
@@ -85,36 +73,6 @@ struct Huber {
   }
 };
 
-/// p·y'·softplus(−x) + (1 − y')·softplus(x), with y' = (1 − ε)·y + ε/2 and pos_weight p. Written
-/// with log1p(exp(−|x|)) so that no tail is lost; each part with factor 0 is 0, infinite or not.
-struct BinaryCrossEntropyWithLogits {
-  static constexpr auto name = "binary_cross_entropy_with_logits";
-  static constexpr double cost = 2.5;
-  static constexpr int parameters = 2;
-  template <class T>
-  INLINE static Terms<T> terms(T logit, T target, T pos_weight, T label_smoothing) {
-    const T share = T(0.5) * label_smoothing;
-    const T kept = T(1) - label_smoothing;
-    const T positive = fma(pos_weight * kept, target, pos_weight * share);
-    const T negative = fma(kept, T(1) - target, share);
-    const T mass = positive + negative;
-    const T size = abs(logit);
-    const auto [e, unit] = exp_multiple(-size);
-    const auto [divisor, divisor_lost] = ordered_sum(T(1), e);
-    const T inverse = T(1) / divisor;  // the sigmoid of |x|; its complement is e · inverse
-    const auto below = logit < T(0);
-    const T against = select(below, positive, negative);  // the factor of what grows with |x|
-    const T with = select(below, negative, positive);
-    const T linear = select(against == T(0), T(0), against * size);
-    const T quotient = fma(-(with * unit), e, against) / divisor;
-    // 1 − e/2 is near enough to 1 / (1 + e) for what the divisor lost.
-    const T slope = fma(quotient * -divisor_lost, fma(e, T(-0.5), T(1)), quotient);
-    return {.value = fma(mass * unit, log1p_unit(e), linear),
-            .grad = {select(below, -slope, slope)},
-            .hess = {mass * (e * inverse) * inverse * unit}};
-  }
-};
-
 /// (log v + r²/v)/2 [+ log(2π)/2 if full], r = pred − target, v = max(var, ε); v has slope 0 where
 /// it is clamped. Quotients are formed so that r² alone never overflows.
 struct GaussianNegativeLogLikelihood {
@@ -160,15 +118,17 @@ struct SmoothL1 {
     const T towards = copysign(T(1), r);
     const T low = correction(fma(towards, lost, T(-0.5) * beta));
 
-    // r/β = u + u_rest, from 1/β in two numbers and a unit in which it is normal.
-    const T unit = unit_of(beta);
-    const T scaled_beta = unit * beta;
-    const T inverse = T(1) / scaled_beta;
-    const T inverse_lost = fma(-inverse, scaled_beta, T(1)) * inverse;
-    const T scaled_r = unit * r;
-    const T u = scaled_r * inverse;
-    const T u_rest = fma(scaled_r, inverse_lost, fma(scaled_r, inverse, -u));
-    const T u_lost = unit * lost * inverse;
+    T u = r, u_rest = T(0), u_lost = lost;  // r/β = u + u_rest
+    if (any(beta != T(1))) {  // from 1/β in two numbers and a unit in which it is normal
+      const T unit = unit_of(beta);
+      const T scaled_beta = unit * beta;
+      const T inverse = T(1) / scaled_beta;
+      const T inverse_lost = fma(-inverse, scaled_beta, T(1)) * inverse;
+      const T scaled_r = unit * r;
+      u = scaled_r * inverse;
+      u_rest = fma(scaled_r, inverse_lost, fma(scaled_r, inverse, -u));
+      u_lost = unit * lost * inverse;
+    }
     const T quadratic = fma(T(0.5) * r, u, r * fma(T(0.5), u_rest, u_lost));
     const auto beyond = is_beyond(difference, size, beta) | never_quadratic;
     return {.value = select(linear, size + low, quadratic),
@@ -185,9 +145,114 @@ struct SmoothL1 {
   }
 };
 
-/// The pointwise losses that there are.
-using Pointwise = LossList<MeanSquaredError, MeanAbsoluteError, Huber, BinaryCrossEntropyWithLogits,
-                           GaussianNegativeLogLikelihood, SmoothL1>;
+/// r²/2, r = pred − target.
+struct HalfSquaredError {
+  static constexpr auto name = "half_squared_error";
+  static constexpr int parameters = 0;
+  template <class T>
+  INLINE static Terms<T> terms(T pred, T target) {
+    const auto [r, lost] = exact_difference(pred, target);
+    return {.value = fma(T(0.5) * r, r, correction(r * lost)), .grad = {r}, .hess = {T(1)}};
+  }
+};
+
+/// q(−r) for r < 0, (1 − q)r beyond, r = pred − target; the slope at 0 is 0.
+struct Quantile {
+  static constexpr auto name = "quantile";
+  static constexpr int parameters = 1;
+  template <class T>
+  INLINE static Terms<T> terms(T pred, T target, T q) {
+    const T r = pred - target;
+    const T size = abs(r);
+    const T slope = select(r < T(0), q, T(1) - q);
+    T value = masked_product(slope, size);
+    const auto overflows = size == T(Constants<ElementOf<T>>::infinity);
+    if (any(overflows)) {  // q|r| may still be a number
+      const T half = abs(half_difference(pred, target));
+      value = select(overflows, masked_product(T(2) * slope, half), value);
+    }
+    return {.value = value, .grad = {select(size > T(0), copysign(slope, r), r)}, .hess = {T(0)}};
+  }
+};
+
+/// q·r² for r < 0, (1 − q)r² beyond, r = pred − target.
+struct Expectile {
+  static constexpr auto name = "expectile";
+  static constexpr int parameters = 1;
+  template <class T>
+  INLINE static Terms<T> terms(T pred, T target, T q) {
+    const auto [difference, lost] = exact_difference(pred, target);
+    const T slope = select(difference < T(0), q, T(1) - q);
+    const auto ignored = (slope == T(0)) & (difference == difference);
+    const T r = select(ignored, T(0), difference);
+    const T steep = slope * r;
+    const T rest = select(ignored, T(0), correction(T(2) * steep * lost));
+    T grad = T(2) * steep;
+    const auto overflows = abs(r) == T(Constants<ElementOf<T>>::infinity);
+    if (any(overflows)) {  // 2q·r may still be a number
+      grad = select(overflows, T(4) * slope * half_difference(pred, target), grad);
+    }
+    return {.value = fma(steep, r, rest), .grad = {grad}, .hess = {T(2) * slope}};
+  }
+};
+
+/// |pred − target| − ε, and what rounding takes from it; 0 where it is negative.
+template <class T>
+struct Excess {
+  T size, lost;
+  T side;       // ±1, or 0 where the size is
+  T curvature;  // 1, or 0 where the difference is less than ε
+};
+template <class T>
+INLINE Excess<T> excess_over(T epsilon, T pred, T target) {
+  const ExactSum<T> difference = exact_difference(pred, target);
+  const T distance = abs(difference.high);
+  const T outwards = copysign(T(1), difference.high) * correction(difference.low);
+  const auto [high, low] = exact_difference(distance, epsilon);
+  const auto at_edge = distance == epsilon;
+  const auto beyond = (distance > epsilon) | (at_edge & (outwards > T(0)));
+  const auto inside = (distance < epsilon) | (at_edge & (outwards < T(0)));
+  const auto counts = beyond | (distance != distance);
+  Excess<T> excess = {select(counts, high, T(0)), select(counts, correction(low) + outwards, T(0)),
+                      select(counts, sign(difference.high), T(0)), select(inside, T(0), T(1))};
+  const auto overflows = distance == T(Constants<ElementOf<T>>::infinity);
+  if (any(overflows)) {  // the excess may still be a number
+    const T half = abs(half_difference(pred, target)) - T(0.5) * epsilon;
+    excess.size = select(overflows, T(2) * half, excess.size);
+    excess.lost = select(overflows, T(0), excess.lost);
+  }
+  return excess;
+}
+
+/// max(0, |r| − ε), r = pred − target; the slope at |r| = ε is 0.
+struct EpsilonInsensitive {
+  static constexpr auto name = "epsilon_insensitive";
+  static constexpr int parameters = 1;
+  template <class T>
+  INLINE static Terms<T> terms(T pred, T target, T epsilon) {
+    const Excess<T> excess = excess_over(epsilon, pred, target);
+    return {.value = excess.size + excess.lost, .grad = {excess.side}, .hess = {T(0)}};
+  }
+};
+
+/// max(0, |r| − ε)², r = pred − target.
+struct SquaredEpsilonInsensitive {
+  static constexpr auto name = "squared_epsilon_insensitive";
+  static constexpr int parameters = 1;
+  template <class T>
+  INLINE static Terms<T> terms(T pred, T target, T epsilon) {
+    const Excess<T> excess = excess_over(epsilon, pred, target);
+    const auto [size, lost] = exact_sum(excess.size, excess.lost);
+    const T twice = T(2) * size;
+    return {.value = fma(size, size, correction(twice * lost)),
+            .grad = {excess.side * twice},
+            .hess = {T(2) * excess.curvature}};
+  }
+};
+
+using Regression =
+    LossList<MeanSquaredError, MeanAbsoluteError, Huber, GaussianNegativeLogLikelihood, SmoothL1,
+             HalfSquaredError, Quantile, Expectile, EpsilonInsensitive, SquaredEpsilonInsensitive>;
 
 }  // namespace
 }  // namespace fastloss::FASTLOSS_LEVEL

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The pointwise family at one CPU level: contiguous blocks in, blocks and a sum out.
+// The pointwise family at one CPU level: contiguous blocks in, blocks and a sum out. For kernel
+// files only, each of which makes the entry table of one list of losses.
+#pragma once
+
 #include "kernels.hpp"
-#include "losses/pointwise.hpp"
+#include "losses/terms.hpp"
 #include "simd.hpp"
 #include "sums.hpp"
 
@@ -231,9 +234,8 @@ struct Entries<LossList<Losses...>> {
                                                kernels_of<Losses, double>(Calls{})}...};
 };
 
+template <class Losses>
+constexpr PointwiseTable kTable = {Entries<Losses>::entries, Entries<Losses>::count};
+
 }  // namespace
-
-constinit const PointwiseTable pointwise_table = {Entries<Pointwise>::entries,
-                                                  Entries<Pointwise>::count};
-
 }  // namespace fastloss::FASTLOSS_LEVEL

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What formulas of pointwise losses are made of. A formula is a function of inputs, targets and
+// parameters, in this order, that runs on vectors and on plain floats. What a caller does not want
+// of the result costs nothing: the compiler removes it.
+#pragma once
+
+#include "../kernels.hpp"
+#include "../math.hpp"
+#include "../simd.hpp"
+
+namespace fastloss::FASTLOSS_LEVEL {
+namespace {
+
+/// A term and its first and second derivative with respect to each differentiable input.
+template <class T, int inputs = 1>
+struct Terms {
+  T value;
+  T grad[inputs];
+  T hess[inputs];
+};
+
+}  // namespace
+}  // namespace fastloss::FASTLOSS_LEVEL

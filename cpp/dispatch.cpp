@@ -11,15 +11,16 @@
 namespace fastloss {
 namespace {
 
-bool always() { return true; }
+[[maybe_unused]] bool always() { return true; }
 
-#define FASTLOSS_LEVEL_OF(level, runs_here)          \
-  {#level,                                           \
-   {&level::regression_table, &level::binary_table}, \
-   &level::rowwise_table,                            \
-   &level::sum_kernels,                              \
-   &level::roofline_kernel,                          \
-   &level::elementary_table,                         \
+#define FASTLOSS_TABLE_OF(level, name) &level::name##_table,
+#define FASTLOSS_LEVEL_OF(level, runs_here)              \
+  {#level,                                               \
+   {FASTLOSS_POINTWISE_LISTS(FASTLOSS_TABLE_OF, level)}, \
+   &level::rowwise_table,                                \
+   &level::sum_kernels,                                  \
+   &level::roofline_kernel,                              \
+   &level::elementary_table,                             \
    runs_here}
 
 #if defined(__x86_64__)
@@ -60,9 +61,15 @@ bool runs_avx512() {
 }
 
 constexpr Level kLevels[] = {
+#if defined(FASTLOSS_HAS_baseline)
     FASTLOSS_LEVEL_OF(baseline, always),
+#endif
+#if defined(FASTLOSS_HAS_avx2)
     FASTLOSS_LEVEL_OF(avx2, runs_avx2),
+#endif
+#if defined(FASTLOSS_HAS_avx512)
     FASTLOSS_LEVEL_OF(avx512, runs_avx512),
+#endif
 };
 
 #else
@@ -73,6 +80,7 @@ constexpr Level kLevels[] = {
 
 #endif
 #undef FASTLOSS_LEVEL_OF
+#undef FASTLOSS_TABLE_OF
 
 const Level* highest() {
   const Level* best = &kLevels[0];

@@ -149,7 +149,11 @@ struct PointwiseTable {
   const PointwiseLoss* losses;
   int count;
 };
-constexpr int kPointwiseTables = 2;
+/// The lists of pointwise losses, each with a kernel file and an entry table.
+#define FASTLOSS_POINTWISE_LISTS(f, level) f(level, regression) f(level, binary)
+#define FASTLOSS_COUNT(level, name) +1
+constexpr int kPointwiseTables = FASTLOSS_POINTWISE_LISTS(FASTLOSS_COUNT, );
+#undef FASTLOSS_COUNT
 struct RowwiseTable {
   const RowwiseLoss* losses;
   int count;
@@ -159,19 +163,20 @@ struct ElementaryTable {
   int count;
 };
 
-#define FASTLOSS_DECLARE_LEVEL(level)            \
-  namespace level {                              \
-  extern const PointwiseTable regression_table;  \
-  extern const PointwiseTable binary_table;      \
-  extern const RowwiseTable rowwise_table;       \
-  extern const SumKernels sum_kernels;           \
-  extern const WordsKernel roofline_kernel;      \
-  extern const ElementaryTable elementary_table; \
+#define FASTLOSS_DECLARE_TABLE(level, name) extern const PointwiseTable name##_table;
+#define FASTLOSS_DECLARE_LEVEL(level)                     \
+  namespace level {                                       \
+  FASTLOSS_POINTWISE_LISTS(FASTLOSS_DECLARE_TABLE, level) \
+  extern const RowwiseTable rowwise_table;                \
+  extern const SumKernels sum_kernels;                    \
+  extern const WordsKernel roofline_kernel;               \
+  extern const ElementaryTable elementary_table;          \
   }
 FASTLOSS_DECLARE_LEVEL(baseline)
 FASTLOSS_DECLARE_LEVEL(avx2)
 FASTLOSS_DECLARE_LEVEL(avx512)
 FASTLOSS_DECLARE_LEVEL(neon)
 #undef FASTLOSS_DECLARE_LEVEL
+#undef FASTLOSS_DECLARE_TABLE
 
 }  // namespace fastloss

@@ -17,7 +17,7 @@ namespace {
 #define FASTLOSS_LEVEL_OF(level, runs_here)              \
   {#level,                                               \
    {FASTLOSS_POINTWISE_LISTS(FASTLOSS_TABLE_OF, level)}, \
-   &level::rowwise_table,                                \
+   {FASTLOSS_ROWWISE_LISTS(FASTLOSS_TABLE_OF, level)},   \
    &level::sum_kernels,                                  \
    &level::roofline_kernel,                              \
    &level::elementary_table,                             \

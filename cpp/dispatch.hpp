@@ -12,7 +12,7 @@ namespace fastloss {
 struct Level {
   std::string_view name;
   const PointwiseTable* pointwise[kPointwiseTables];
-  const RowwiseTable* rowwise;
+  const RowwiseTable* rowwise[kRowwiseTables];
   const SumKernels* sums;
   const WordsKernel* roofline;
   const ElementaryTable* elementary;

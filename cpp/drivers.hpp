@@ -39,8 +39,9 @@ struct RowwiseCall {
   const RowwiseLoss* loss = nullptr;
   const Level* level = nullptr;
   int call = 0;
-  ptrdiff_t rows = 0, classes = 0;             // at least one of each
-  const Sequence* arguments[kMaxArguments];    // the classes are the last dimension, kept apart
+  ptrdiff_t rows = 0, classes = 0;  // at least one of each
+  // The classes are the last dimension, kept apart; targets that are numbers have no classes.
+  const Sequence* arguments[kMaxArguments];
   const Sequence* labels = nullptr;            // null: the targets are rows
   const std::int64_t* ignore_index = nullptr;  // null: no label is ignored
   const Sequence* weight = nullptr;            // one per row; null: every weight is 1

@@ -82,13 +82,15 @@ constexpr ptrdiff_t kShortRow = 64;
 constexpr std::int64_t kIgnored = -1;
 
 /// Some rows; each row is contiguous and of the arithmetic type. A row whose weight is 0 or whose
-/// label is kIgnored is not read: it gets zeros.
+/// label is kIgnored is not read: it gets zeros. A target is a row, or a number, or, if it is the
+/// first one, a label.
 template <class T>
 struct RowwiseTask {
   ptrdiff_t rows;
   ptrdiff_t classes;
-  const T* const* arguments[kMaxArguments];  // the rows of each input, then of each row target
-  const std::int64_t* labels;                // null: the target is a row
+  const T* const* arguments[kMaxArguments];  // the rows of each input, then of each target
+  const T* numbers[kMaxArguments];           // in the place of each target that is one per row
+  const std::int64_t* labels;                // null: no target is one
   const T* weight;                           // one per row; null: every weight is 1
   const T* class_weight;                     // one per class; null: every one is 1
   double class_weight_sum;
@@ -105,6 +107,10 @@ using RowwiseKernel = void (*)(const RowwiseTask<T>&);
 
 struct RowwiseLoss {
   Signature signature;
+  int numbers;      // of the targets: the last ones are a number per row
+  int row_length;   // which every row has; 0: any
+  int more_labels;  // than a row has scores
+  double cost;      // of an element, in those of a cross-entropy
   RowwiseKernel<float> float_kernels[kCallCount];
   RowwiseKernel<double> double_kernels[kCallCount];
 };
@@ -151,8 +157,11 @@ struct PointwiseTable {
 };
 /// The lists of pointwise losses, each with a kernel file and an entry table.
 #define FASTLOSS_POINTWISE_LISTS(f, level) f(level, regression) f(level, binary)
+/// The same of row-wise losses.
+#define FASTLOSS_ROWWISE_LISTS(f, level) f(level, cross_entropy)
 #define FASTLOSS_COUNT(level, name) +1
 constexpr int kPointwiseTables = FASTLOSS_POINTWISE_LISTS(FASTLOSS_COUNT, );
+constexpr int kRowwiseTables = FASTLOSS_ROWWISE_LISTS(FASTLOSS_COUNT, );
 #undef FASTLOSS_COUNT
 struct RowwiseTable {
   const RowwiseLoss* losses;
@@ -163,20 +172,22 @@ struct ElementaryTable {
   int count;
 };
 
-#define FASTLOSS_DECLARE_TABLE(level, name) extern const PointwiseTable name##_table;
-#define FASTLOSS_DECLARE_LEVEL(level)                     \
-  namespace level {                                       \
-  FASTLOSS_POINTWISE_LISTS(FASTLOSS_DECLARE_TABLE, level) \
-  extern const RowwiseTable rowwise_table;                \
-  extern const SumKernels sum_kernels;                    \
-  extern const WordsKernel roofline_kernel;               \
-  extern const ElementaryTable elementary_table;          \
+#define FASTLOSS_DECLARE_POINTWISE(level, name) extern const PointwiseTable name##_table;
+#define FASTLOSS_DECLARE_ROWWISE(level, name) extern const RowwiseTable name##_table;
+#define FASTLOSS_DECLARE_LEVEL(level)                         \
+  namespace level {                                           \
+  FASTLOSS_POINTWISE_LISTS(FASTLOSS_DECLARE_POINTWISE, level) \
+  FASTLOSS_ROWWISE_LISTS(FASTLOSS_DECLARE_ROWWISE, level)     \
+  extern const SumKernels sum_kernels;                        \
+  extern const WordsKernel roofline_kernel;                   \
+  extern const ElementaryTable elementary_table;              \
   }
 FASTLOSS_DECLARE_LEVEL(baseline)
 FASTLOSS_DECLARE_LEVEL(avx2)
 FASTLOSS_DECLARE_LEVEL(avx512)
 FASTLOSS_DECLARE_LEVEL(neon)
 #undef FASTLOSS_DECLARE_LEVEL
-#undef FASTLOSS_DECLARE_TABLE
+#undef FASTLOSS_DECLARE_POINTWISE
+#undef FASTLOSS_DECLARE_ROWWISE
 
 }  // namespace fastloss

@@ -21,6 +21,14 @@ Family family_of(const std::string& name) {
   throw py::value_error("no family is called '" + name + "'");
 }
 
+TargetKind target_kind_of(const std::string& name) {
+  if (name == "whole") return TargetKind::whole;
+  if (name == "number") return TargetKind::number;
+  if (name == "labels") return TargetKind::labels;
+  if (name == "labels or whole") return TargetKind::labels_or_whole;
+  throw py::value_error("no kind of target is called '" + name + "'");
+}
+
 const char* compiler() {
 #if defined(__clang__)
   return "Clang " __clang_version__;
@@ -48,7 +56,10 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   m.def(
       "register_loss",
       [](const std::string& family, std::string name, std::vector<std::string> arguments,
-         const std::vector<std::string>& targets, const std::vector<ParameterTuple>& parameters) {
+         const std::vector<std::pair<std::string, std::string>>& targets,
+         const std::vector<ParameterTuple>& parameters, int options) {
+        std::vector<Target> kinds;
+        for (const auto& [target, kind] : targets) kinds.push_back({target, target_kind_of(kind)});
         std::vector<Parameter> list;
         for (const auto& [parameter, standard, description, low, high, includes_low, includes_high,
                           is_flag, when_none] : parameters) {
@@ -57,11 +68,11 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
                           py::object(standard).release().ptr(),
                           standard.is_none() ? when_none : standard.cast<double>()});
         }
-        return register_loss(family_of(family), std::move(name), std::move(arguments), targets,
-                             std::move(list));
+        return register_loss(family_of(family), std::move(name), std::move(arguments), kinds,
+                             std::move(list), options);
       },
       py::arg("family"), py::arg("name"), py::arg("arguments"), py::arg("targets"),
-      py::arg("parameters"));
+      py::arg("parameters"), py::arg("options"));
   m.def(
       "kernel_signatures",
       [](const std::string& family) {

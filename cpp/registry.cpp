@@ -13,32 +13,47 @@ std::deque<Loss>& losses() {  // filled at import, only read later; a deque does
   return all;
 }
 
-/// Calls f(signature, place) for each loss of a family.
+int numbers_of(const PointwiseLoss&) { return 0; }
+int numbers_of(const RowwiseLoss& loss) { return loss.numbers; }
+
+/// Calls f(signature, how many of its targets are a number per row, place) for each loss.
 template <class F>
 void for_each_kernel(Family family, F f) {
-  const auto all_of = [&](const auto& table, int number) {
-    for (int i = 0; i < table.count; ++i) f(table.losses[i].signature, Place{number, i});
+  const auto all_of = [&](const auto& tables) {
+    for (int t = 0; t < static_cast<int>(std::size(tables)); ++t) {
+      for (int i = 0; i < tables[t]->count; ++i) {
+        const auto& loss = tables[t]->losses[i];
+        f(loss.signature, numbers_of(loss), Place{t, i});
+      }
+    }
   };
   const Level& level = levels().front();
-  if (family == Family::rowwise) return all_of(*level.rowwise, 0);
-  for (int t = 0; t < kPointwiseTables; ++t) all_of(*level.pointwise[t], t);
+  switch (family) {
+    case Family::pointwise:
+      return all_of(level.pointwise);
+    case Family::rowwise:
+      return all_of(level.rowwise);
+  }
 }
 
 }  // namespace
 
 std::vector<Signature> kernel_signatures(Family family) {
   std::vector<Signature> signatures;
-  for_each_kernel(family, [&](const Signature& s, Place) { signatures.push_back(s); });
+  for_each_kernel(family, [&](const Signature& s, int, Place) { signatures.push_back(s); });
   return signatures;
 }
 
 int register_loss(Family family, std::string name, std::vector<std::string> arguments,
-                  const std::vector<std::string>& targets, std::vector<Parameter> parameters) {
+                  const std::vector<Target>& targets, std::vector<Parameter> parameters,
+                  int options) {
   const Signature* kernel = nullptr;
+  int numbers = 0;
   Place place{};
-  for_each_kernel(family, [&](const Signature& signature, Place its_place) {
+  for_each_kernel(family, [&](const Signature& signature, int its_numbers, Place its_place) {
     if (signature.name != name) return;
     kernel = &signature;
+    numbers = its_numbers;
     place = its_place;
   });
   if (kernel == nullptr) throw std::invalid_argument("no kernel is called '" + name + "'");
@@ -53,11 +68,21 @@ int register_loss(Family family, std::string name, std::vector<std::string> argu
   std::vector<int> roles;
   int inputs = 0, seen_targets = 0;
   for (const std::string& argument : arguments) {
-    const bool is_target = std::find(targets.begin(), targets.end(), argument) != targets.end();
+    const bool is_target = std::any_of(targets.begin(), targets.end(),
+                                       [&](const Target& t) { return t.name == argument; });
     roles.push_back(is_target ? input_count + seen_targets++ : inputs++);
   }
+  std::vector<TargetKind> kinds;
+  for (const Target& target : targets) kinds.push_back(target.kind);
+  for (int k = 0; k < target_count; ++k) {
+    const TargetKind kind = kinds[static_cast<std::size_t>(k)];
+    if ((kind == TargetKind::number) != (k >= target_count - numbers) ||
+        (kind >= TargetKind::labels && k > 0)) {
+      throw std::invalid_argument(name + ": the kernel takes targets of other kinds");
+    }
+  }
   losses().push_back({std::move(name), family, place, *kernel, std::move(arguments),
-                      std::move(roles), std::move(parameters)});
+                      std::move(roles), std::move(kinds), std::move(parameters), options});
   return static_cast<int>(losses().size()) - 1;
 }
 

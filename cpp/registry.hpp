@@ -33,6 +33,14 @@ struct Parameter {
   double default_number;
 };
 
+/// What a target has: the shape of the inputs, or per row a number or a label.
+enum class TargetKind { whole, number, labels, labels_or_whole };
+
+struct Target {
+  std::string name;
+  TargetKind kind;
+};
+
 /// Where a loss's kernels are on every level.
 struct Place {
   int table, index;  // in one of the family's tables
@@ -45,13 +53,20 @@ struct Loss {
   Signature signature;
   std::vector<std::string> arguments;  // in the order of the call
   std::vector<int> roles;              // where the kernel has each: inputs first, then targets
+  std::vector<TargetKind> target_kinds;
   std::vector<Parameter> parameters;
+  int options;  // of its family
+
+  bool takes_labels() const {
+    return !target_kinds.empty() && target_kinds.front() >= TargetKind::labels;
+  }
 };
 
 /// Adds a loss and returns its number. Throws std::invalid_argument if no kernel has this name or
 /// its kernel takes other numbers of arguments.
 int register_loss(Family family, std::string name, std::vector<std::string> arguments,
-                  const std::vector<std::string>& targets, std::vector<Parameter> parameters);
+                  const std::vector<Target>& targets, std::vector<Parameter> parameters,
+                  int options);
 
 const Loss& registered_loss(int number);
 

@@ -11,7 +11,8 @@
 namespace fastloss::FASTLOSS_LEVEL {
 namespace {
 
-/// What both have in common. A result may lie in its argument's place, so all that is needed of an
+/// What both have in common. A formula returns the term's value and writes row.factor times its
+/// derivatives. A result may lie in its argument's place, so all that is needed of an
 /// element is read before its result is written.
 template <class T>
 struct Rows {
@@ -94,6 +95,7 @@ struct OneRow : Rows<T> {
   using Number = double;  // the same, in double precision
   using Sum = InnerSum<T>;
 
+  T numbers[kMaxArguments];  // of the targets that are one per row
   std::int64_t label;
   double factor;  // grad and hess are multiplied by it
   // For memory to fetch, never read: the scores and the target of the next row, and where the
@@ -181,6 +183,7 @@ struct RowPerLane : Rows<T> {
   using Number = typename Doubles<Vec<T>>::type;
   using Sum = InnerSumPerLane<Number>;
 
+  Vec<T> numbers[kMaxArguments];
   std::int64_t label[Vec<T>::lanes];
   Number factor;
 

@@ -15,8 +15,9 @@ ptrdiff_t rows_at_once(ptrdiff_t classes) {
 }
 // What a row costs, in elements of a simple loss.
 template <class T>
-double cost_of_row(ptrdiff_t classes) {
-  const auto count = static_cast<double>(classes);
+double cost_of_row(const RowwiseCall& call) {
+  const ptrdiff_t classes = call.classes;
+  const double count = call.loss->cost * static_cast<double>(classes);
   return classes <= kShortRow ? 40 + work_of<T>(4 * count) : 150 + work_of<T>(1.5 * count);
 }
 // Rows whose labels and weights are looked at together.
@@ -38,6 +39,8 @@ struct RowStream {
   int slice = -1;
 };
 
+ptrdiff_t label_count(const RowwiseCall& call) { return call.classes + call.loss->more_labels; }
+
 bool ignored(const RowwiseCall& call, std::int64_t label) {
   return call.ignore_index != nullptr && label == *call.ignore_index;
 }
@@ -48,7 +51,9 @@ template <class T>
 double run(const RowwiseCall& call) {
   const Signature& signature = call.loss->signature;
   const int inputs = signature.inputs;
-  const int argument_count = inputs + (call.labels == nullptr ? signature.targets : 0);
+  const int all_arguments = inputs + signature.targets;
+  const int row_arguments = all_arguments - call.loss->numbers;
+  const bool labelled = call.labels != nullptr;  // then the first target is no row
   const unsigned wanted = kCalls[call.call];
   const ptrdiff_t classes = call.classes;
 
@@ -57,22 +62,26 @@ double run(const RowwiseCall& call) {
     return RowStream<T>{sequence, sequence->has_contiguous_rows<T>() ? -1 : slices++};
   };
   RowStream<T> arguments[kMaxArguments], grad[kMaxInputs], hess[kMaxInputs];
-  for (int k = 0; k < argument_count; ++k) arguments[k] = stream(call.arguments[k]);
+  const auto is_row = [&](int k) { return k < row_arguments && !(labelled && k == inputs); };
+  for (int k = 0; k < row_arguments; ++k) {
+    if (is_row(k)) arguments[k] = stream(call.arguments[k]);
+  }
   for (int k = 0; k < inputs; ++k) {
     if (wanted & kGrad) grad[k] = stream(call.grad[k]);
     if (wanted & kHess) hess[k] = stream(call.hess[k]);
   }
 
-  const Team team = team_for(static_cast<double>(call.rows) * cost_of_row<T>(classes));
+  const Team team = team_for(static_cast<double>(call.rows) * cost_of_row<T>(call));
   const ptrdiff_t block = rows_at_once(classes);
   const Scratch<T> packed(team.threads, slices, classes * std::min(block, call.rows));
   const Scratch<T> scratch(team.threads, 1, kScratchRows * classes);
-  const Scratch<T> class_weight(call.class_weight != nullptr, 1, classes);
-  double class_weight_sum = static_cast<double>(classes);
+  const ptrdiff_t labels_end = label_count(call);
+  const Scratch<T> class_weight(call.class_weight != nullptr, 1, labels_end);
+  double class_weight_sum = static_cast<double>(labels_end);
   if (call.class_weight != nullptr) {
     Sum sum;
     T* rounded = class_weight.slice(0, 0);
-    for (ptrdiff_t k = 0; k < classes; ++k) {
+    for (ptrdiff_t k = 0; k < labels_end; ++k) {
       rounded[k] = static_cast<T>(call.class_weight[k]);
       accumulate(sum, {static_cast<double>(rounded[k]), 0});
     }
@@ -102,16 +111,22 @@ double run(const RowwiseCall& call) {
     task.rows = count;
     task.classes = classes;
     int used = 0;
-    for (int k = 0; k < argument_count; ++k) {
+    for (int k = 0; k < row_arguments; ++k) {
+      if (!is_row(k)) continue;
       task.arguments[k] = place(arguments[k], rows[used++]);
       if (arguments[k].slice >= 0) {
         arguments[k].sequence->gather(start * classes, count * classes,
                                       packed.slice(thread, arguments[k].slice));
       }
     }
+    T numbers[kMaxArguments][kRows];
+    for (int k = row_arguments; k < all_arguments; ++k) {
+      call.arguments[k]->gather(start, count, numbers[k]);
+      task.numbers[k] = numbers[k];
+    }
     std::int64_t labels[kRows];
     task.labels = nullptr;
-    if (call.labels != nullptr) {
+    if (labelled) {
       call.labels->gather(start, count, labels);
       for (ptrdiff_t r = 0; r < count; ++r) {
         if (ignored(call, labels[r])) labels[r] = kIgnored;
@@ -163,7 +178,7 @@ ptrdiff_t find_bad_label(const RowwiseCall& call) {
     const ptrdiff_t count = std::min(kLabels, call.rows - start);
     call.labels->gather(start, count, labels);
     for (ptrdiff_t r = 0; r < count; ++r) {
-      const bool inside = labels[r] >= 0 && labels[r] < call.classes;
+      const bool inside = labels[r] >= 0 && labels[r] < label_count(call);
       if (!inside && !ignored(call, labels[r])) return start + r;
     }
   }
@@ -186,9 +201,10 @@ double weight_sum(const RowwiseCall& call) {
   const Team team = team_for(static_cast<double>(call.rows) *
                              (labelled ? 4 : work_of<T>(static_cast<double>(classes))));
   const Scratch<T> packed(team.threads, !in_place, classes);
-  const Scratch<T> class_weight(call.class_weight != nullptr, 1, classes);
+  const ptrdiff_t labels_end = label_count(call);
+  const Scratch<T> class_weight(call.class_weight != nullptr, 1, labels_end);
   if (call.class_weight != nullptr) {
-    std::transform(call.class_weight, call.class_weight + classes, class_weight.slice(0, 0),
+    std::transform(call.class_weight, call.class_weight + labels_end, class_weight.slice(0, 0),
                    [](double x) { return static_cast<T>(x); });
   }
   const T* weights = call.class_weight != nullptr ? class_weight.slice(0, 0) : nullptr;

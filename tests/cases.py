@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 import fastloss as fl
-from fastloss.accuracy.settings import Setting, takes_labels
-from fastloss.domains import Domain
+from fastloss.accuracy.settings import Setting
+from fastloss.domains import Domain, Labels, Probabilities
 
 METHODS = ("value", "grad", "value_and_grad", "grad_and_hess", "value_grad_and_hess")
 REDUCTIONS = ("mean", "sum", "none")
@@ -134,13 +134,21 @@ def make_call_from(source: Source, setting: Setting, shape: tuple[int, ...], dty
     for name in arguments_of(loss):
         if name in loss.inputs:
             arrays[name] = source.real(shape).astype(dtype)
-        elif not takes_labels(loss):
-            arrays[name] = source.in_domain(loss.domain[name], shape).astype(dtype)
-        elif setting.labelled:
-            arrays[name] = source.integers(max(shape[-1], 1), shape[:-1])
         else:
-            arrays[name] = source.distributions(shape).astype(dtype)
+            arrays[name] = _target(source, setting, name, shape, dtype)
     return Call(loss, arrays, dict(setting.parameters))
+
+
+def _target(
+    source: Source, setting: Setting, name: str, shape: tuple[int, ...], dtype: Any
+) -> np.ndarray:
+    domain = setting.loss.domain[name]
+    if isinstance(domain, Labels) and setting.labelled:
+        return source.integers(max(shape[-1], 1), shape[:-1])
+    if isinstance(domain, Labels | Probabilities):
+        return source.distributions(shape).astype(dtype)
+    own_shape = shape[:-1] if domain.kind == "number" else shape
+    return source.in_domain(domain, own_shape).astype(dtype)
 
 
 @dataclass(frozen=True)

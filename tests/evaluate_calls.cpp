@@ -25,7 +25,7 @@ struct Header {
   std::int64_t call;       // an index into kCalls
   std::int64_t reduction;
   std::int64_t rows, classes;  // pointwise: terms, and 0
-  std::int64_t labelled;
+  std::int64_t takes_labels, labelled;
   std::int64_t ignores, ignore_index;
   double parameters[kMaxParameters];
 };
@@ -141,9 +141,11 @@ void evaluate(const Header& header, const RowwiseLoss& loss) {
   call.rows = header.rows;
   call.classes = header.classes;
   for (int k = 0; k < loss.signature.inputs + loss.signature.targets; ++k) {
-    const bool labels = k >= loss.signature.inputs && header.labelled != 0;
+    const int all = loss.signature.inputs + loss.signature.targets;
+    const bool labels = k == loss.signature.inputs && header.labelled != 0;
+    const bool number = k >= all - loss.numbers;
     const Sequence* argument = labels ? arrays.next(Storage::int64, 8, call.rows, 0)
-                                      : arrays.next<T>(call.rows, call.classes);
+                                      : arrays.next<T>(call.rows, number ? 0 : call.classes);
     if (argument == nullptr) fail("an argument is missing");
     if (labels) {
       call.labels = argument;
@@ -153,12 +155,18 @@ void evaluate(const Header& header, const RowwiseLoss& loss) {
   }
   if (header.ignores) call.ignore_index = &header.ignore_index;
   call.weight = arrays.next<T>(call.rows, 0);
-  if (const Sequence* class_weight = arrays.next<double>(call.classes, 0)) {
+  if (const Sequence* class_weight = arrays.next<double>(call.classes + loss.more_labels, 0)) {
     call.class_weight = class_weight->contiguous<double>();
   }
   call.parameters = header.parameters;
   for (int k = 0; k < loss.signature.parameters; ++k) arrays.next<double>(0, 0);
-  finish<T>(call, arrays, header, header.reduction == mean ? weight_sum<T>(call) : 1);
+  double denominator = 1;
+  if (header.reduction == mean) {
+    denominator = header.takes_labels != 0 ? weight_sum<T>(call)
+                  : call.weight != nullptr ? sum_of<T>(active_level(), *call.weight, call.rows)
+                                           : static_cast<double>(call.rows);
+  }
+  finish<T>(call, arrays, header, denominator);
 }
 
 template <class Table>
@@ -186,7 +194,8 @@ int main(int count, char** arguments) {
   const Level& level = active_level();
   for (Header header; read(&header, sizeof header);) {
     header.loss[sizeof header.loss - 1] = '\0';
-    bool found = evaluate_if_in(*level.rowwise, header);
+    bool found = false;
+    for (const RowwiseTable* table : level.rowwise) found = found || evaluate_if_in(*table, header);
     for (const PointwiseTable* table : level.pointwise) {
       found = found || evaluate_if_in(*table, header);
     }

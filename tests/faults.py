@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from cases import Call
-from fastloss.accuracy.settings import Setting
+from fastloss.accuracy.settings import Setting, takes_labels
 
 HUGE = 10**400  # beyond every float
 
@@ -94,13 +94,13 @@ def _shapes(setting: Setting, call: Call, name: str) -> Iterator[Fault]:
         "one dimension more before": x[None],
         "none": x[:0],
     }
-    if setting.loss.family == "pointwise" or not setting.labelled:
+    if x.ndim == call.first.ndim:
         wrong["one column"] = x[..., :1]
         wrong["another order"] = np.ascontiguousarray(x.T)
     if name in call.loss.inputs or setting.loss.family == "rowwise":
         wrong["number"] = x.ravel()[0]
     for kind, array in wrong.items():
-        if setting.labelled and kind == "one dimension more":
+        if setting.target_kind == "labels" and kind == "one dimension more":
             continue  # would be probabilities
         shape = str(np.shape(array))
         error = ValueError
@@ -213,6 +213,8 @@ def _rowwise(setting: Setting, call: Call) -> Iterator[Fault]:
     yield Fault("scores without dimensions", number, first, ValueError, "")
     no_class = call.map(lambda x: x[..., :0], (first,))
     yield Fault("no classes", no_class, first, ValueError, "shape")
+    if not takes_labels(call.loss):
+        return
     for wrong in [classes - 1, classes + 1, 1]:
         given = call.given(class_weight=np.ones(wrong))
         yield Fault(f"{wrong} class weights", given, "class_weight", ValueError, f"({wrong},)")

@@ -144,7 +144,7 @@ def variations(setting: Setting, shape: Shape, dtype: Any) -> Iterator[Call]:
         if arrays:
             yield call.given(**arrays)
             yield call.given(**arrays, weight=weight)
-    else:
+    if loss.formula.takes_labels:
         class_weight = numbers.choice([0.0, 0.5, 1.0, 2.5], shape[-1:])
         yield call.given(class_weight=class_weight, weight=weight)
         if setting.labelled:
@@ -197,6 +197,7 @@ HEADER = np.dtype(
         ("reduction", "<i8"),
         ("rows", "<i8"),
         ("classes", "<i8"),
+        ("takes_labels", "<i8"),
         ("labelled", "<i8"),
         ("ignores", "<i8"),
         ("ignore_index", "<i8"),
@@ -216,7 +217,8 @@ def request(call: Call, method: str, reduction: str) -> list[bytes]:
     header["reduction"] = REDUCTIONS.index(reduction)
     header["rows"] = call.first.shape[0]
     header["classes"] = call.first.shape[1] if rowwise else 0
-    header["labelled"] = rowwise and call.arrays[loss.targets[0]].ndim == 1
+    header["takes_labels"] = loss.formula.takes_labels
+    header["labelled"] = loss.formula.takes_labels and call.arrays[loss.targets[0]].ndim == 1
     header["ignores"] = "ignore_index" in given
     header["ignore_index"] = given.get("ignore_index", 0)
     arrays = [call.arrays[name] for name in (*loss.inputs, *loss.targets)]

@@ -16,7 +16,7 @@ from cases import (
     parts,
     settings,
 )
-from fastloss.accuracy.settings import Setting, default_settings, takes_labels
+from fastloss.accuracy.settings import Setting, default_settings
 
 INTEGERS = [np.dtype(f"{sign}{size}") for sign in "iu" for size in (1, 2, 4, 8)]
 INTEGERS += [np.dtype(np.longlong), np.dtype(np.ulonglong)]  # types of their own, as C has them
@@ -93,11 +93,9 @@ def test_integers(setting: Setting, dtype: np.dtype) -> None:
     inputs = generator.integers(1 if dtype.kind == "b" else 100, size=(6, 5), endpoint=True)
     targets = generator.integers(2 if is_unit or dtype.kind == "b" else 5, size=(6, 5))
     call = make_call(setting, (6, 5))
-    if setting.labelled:
-        targets = targets[:, 0]
 
     for wide in DTYPES:
-        few = call.map(lambda _: targets.astype(dtype), call.loss.targets)
+        few = call.map(lambda x: np.resize(targets, x.shape).astype(dtype), call.loss.targets)
         few = few.map(lambda x, wide=wide: x.astype(wide), call.loss.inputs)
         plain = int if setting.labelled else wide
         same = few.map(lambda x, plain=plain: x.astype(plain), call.loss.targets)
@@ -170,7 +168,7 @@ def test_one_row(setting: Setting) -> None:
 
 
 @each_dtype
-@settings([s for s in default_settings() if takes_labels(s.loss) and s.labelled])
+@settings([s for s in default_settings() if s.target_kind == "labels"])
 def test_number_of_dimensions_decides(setting: Setting, dtype: type) -> None:
     """Integers of the scores' shape are probabilities; labels have one dimension less."""
     call = make_call(setting, (6, 5), dtype)

@@ -16,7 +16,7 @@ import fastloss as fl
 from cases import losses
 from fastloss import _core
 from fastloss.accuracy import errors, measurement, points, runs
-from fastloss.accuracy.settings import Setting, all_settings
+from fastloss.accuracy.settings import Setting, all_settings, examples
 from fastloss.families import Bounds
 from fastloss.reference import Parts
 from kernel_sources import sources_of
@@ -164,9 +164,11 @@ def ordinary(setting: Setting, count: int = 12) -> points.Arrays:
     generator = np.random.default_rng(7)
     shape = (6, 4) if loss.family == "rowwise" else (count,)
     arrays = {name: generator.normal(size=shape) * 3 for name in loss.inputs}
-    for name in loss.targets:
+    for name, domain in loss.domain.items():
         if setting.labelled:
             arrays[name] = generator.integers(shape[-1], size=shape[:-1])
+        elif domain.kind == "number":
+            arrays[name] = generator.choice([float(x) for x in examples(domain)], shape[:-1])
         else:
             x = generator.uniform(size=shape)
             arrays[name] = x / x.sum(-1, keepdims=True) if len(shape) == 2 else x

@@ -14,7 +14,7 @@ import pytest
 
 import fastloss as fl
 from cases import DTYPES, Call, make_call, make_weight, settings
-from fastloss.accuracy.settings import Setting, default_settings
+from fastloss.accuracy.settings import Setting, default_settings, takes_labels
 from test_layouts import (
     Layout,
     backwards,
@@ -166,7 +166,7 @@ def test_parameters_that_vary(setting: Setting) -> None:
             check_all(call.given(**{name: np.full(call.first.shape[-1], 0.5)}))
 
 
-@settings([s for s in default_settings() if s.loss.family == "rowwise"])
+@settings([s for s in default_settings() if takes_labels(s.loss)])
 def test_class_weights(setting: Setting) -> None:
     check_all(large_call(setting).given(class_weight=np.arange(1.0, CLASSES + 1)))
 
@@ -180,8 +180,8 @@ def test_ignored_labels(setting: Setting) -> None:
 @pytest.mark.parametrize("axis", [0, 1])
 def test_other_axes(setting: Setting, axis: int) -> None:
     call = large_call(setting)
-    with_classes = call.loss.inputs if setting.labelled else tuple(call.arrays)
-    moved = call.map(lambda x: np.moveaxis(x, -1, axis).copy(), with_classes)
+    whole = tuple(name for name, x in call.arrays.items() if x.shape == call.first.shape)
+    moved = call.map(lambda x: np.moveaxis(x, -1, axis).copy(), whole)
     grad = np.zeros_like(moved.first)
     check(moved, lambda: moved("value_and_grad", axis=axis, out=(None, grad)))
 

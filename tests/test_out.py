@@ -19,7 +19,7 @@ from cases import (
     parts,
     settings,
 )
-from fastloss.accuracy.settings import Setting, default_settings
+from fastloss.accuracy.settings import Setting, default_settings, takes_labels
 from test_layouts import LAYOUTS, OFFSETS, STEPS, Layout, read_only
 
 each_dtype = pytest.mark.parametrize("dtype", DTYPES)
@@ -323,7 +323,7 @@ def varying(call: Call) -> list[str]:
 @settings(default_settings())
 def test_overlap_with_a_parameter_or_class_weight(setting: Setting) -> None:
     plain = make_call(setting, (5, 33))
-    names = varying(plain) + ["class_weight"] * (plain.loss.family == "rowwise")
+    names = varying(plain) + ["class_weight"] * takes_labels(plain.loss)
     for name in names:
         numbers = np.linspace(0.25, 0.75, 33)
         expected = plain("grad", reduction="sum", **{name: numbers})

@@ -12,13 +12,17 @@ import pytest
 import fastloss as fl
 from cases import LOSSES, METHODS, arguments_of, bound, losses
 from fastloss import _core
+from fastloss.accuracy.settings import takes_labels
 
 FAMILIES = sorted({loss.family for loss in LOSSES})
 RESULT_KEYWORDS = {"weight": None, "reduction": "mean", "normalizer": None, "out": None}
-FAMILY_KEYWORDS = {
-    "pointwise": {},
-    "rowwise": {"axis": -1, "ignore_index": None, "class_weight": None},
-}
+
+
+def family_keywords(loss: Any) -> dict[str, Any]:
+    if loss.family == "pointwise":
+        return {}
+    more = {"ignore_index": None, "class_weight": None} if takes_labels(loss) else {}
+    return {"axis": -1, **more}
 
 
 def test_kernels_and_losses_are_the_same() -> None:
@@ -43,14 +47,18 @@ def test_unknown_family_and_unknown_kernel() -> None:
     with pytest.raises(ValueError, match="no family is called 'nothing'"):
         _core.kernel_signatures("nothing")
     with pytest.raises(ValueError, match="no kernel is called 'nothing'"):
-        _core.register_loss("pointwise", "nothing", ["pred", "target"], ["target"], [])
+        _core.register_loss(
+            "pointwise", "nothing", ["pred", "target"], [("target", "whole")], [], 0
+        )
 
 
 @losses
 def test_kernel_refuses_another_signature(loss: Any) -> None:
     arguments = [*arguments_of(loss), "more"]
     with pytest.raises(ValueError, match=f"{loss.__name__}: the kernel takes"):
-        _core.register_loss(loss.family, loss.__name__, arguments, list(loss.targets), [])
+        _core.register_loss(
+            loss.family, loss.__name__, arguments, list(loss.formula.targets.items()), [], 0
+        )
 
 
 def test_registry_is_read_only() -> None:
@@ -73,7 +81,6 @@ def test_public_names_exist() -> None:
 
 @losses
 def test_metadata(loss: Any) -> None:
-    assert loss.family in FAMILY_KEYWORDS
     assert loss.inputs
     assert loss.targets
     assert set(loss.inputs) | set(loss.targets) == set(arguments_of(loss))
@@ -105,7 +112,7 @@ def test_signature(loss: Any, method: str, kind: str) -> None:
     assert positional == list(arguments_of(loss))
     assert keywords == {
         **{name: p.default for name, p in loss.parameters.items()},
-        **FAMILY_KEYWORDS[loss.family],
+        **family_keywords(loss),
         **RESULT_KEYWORDS,
     }
     assert len(positional) + len(keywords) == len(parameters)
@@ -118,7 +125,7 @@ def test_signature_of_weight_sum(loss: Any) -> None:
         assert list(parameters) == [
             *arguments_of(loss),
             *loss.parameters,
-            *FAMILY_KEYWORDS[loss.family],
+            *family_keywords(loss),
             "weight",
         ]
 

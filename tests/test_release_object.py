@@ -23,7 +23,7 @@ COMPILERS_OWN = {"memcpy", "memmove", "memset", "_GLOBAL_OFFSET_TABLE_"}
 ENTRIES = {
     "regression_kernels": "regression_table",
     "binary_kernels": "binary_table",
-    "rowwise_kernels": "rowwise_table",
+    "cross_entropy_kernels": "cross_entropy_table",
     "sum_kernels": "sum_kernels",
     "elementary_kernels": "elementary_table",
     "roofline_kernels": "roofline_kernel",

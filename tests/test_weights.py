@@ -19,14 +19,14 @@ from cases import (
     parts,
     settings,
 )
-from fastloss.accuracy.settings import Setting, all_settings, default_settings
+from fastloss.accuracy.settings import Setting, all_settings, default_settings, takes_labels
 
 each_dtype = pytest.mark.parametrize("dtype", DTYPES)
 NOT_NUMBERS = [np.nan, np.inf, -np.inf, -np.nan]
 
 
-def rowwise_settings() -> list[Setting]:
-    return [s for s in default_settings() if s.loss.family == "rowwise"]
+def class_settings() -> list[Setting]:
+    return [s for s in default_settings() if takes_labels(s.loss)]
 
 
 def labelled_settings() -> list[Setting]:
@@ -172,7 +172,7 @@ def test_mean_is_sum_over_weight_sum(setting: Setting, dtype: type) -> None:
             close(mean, tuple(x / total for x in summed), dtype)
 
 
-@settings([s for s in default_settings() if s.labelled or s.loss.family == "pointwise"])
+@settings([s for s in default_settings() if s.labelled or not takes_labels(s.loss)])
 def test_weight_sums_survive_cancellation(setting: Setting) -> None:
     """What additions lose is kept, within blocks and across them."""
     call = make_call(setting, (20_000, 3))
@@ -192,7 +192,7 @@ def test_parameters_do_not_enter_the_denominator(setting: Setting) -> None:
             assert call.given(**other.parameters)("weight_sum") == call("weight_sum")
 
 
-@settings(rowwise_settings())
+@settings(class_settings())
 def test_class_weights_enter_the_denominator(setting: Setting) -> None:
     call = make_call(setting, (8, 5))
     class_weight = np.array([0.5, 2.0, 0.0, 1.0, 4.0])
@@ -240,7 +240,7 @@ def empty_calls(setting: Setting) -> list[Call]:
     """Return calls with nothing to average: no terms, or no weight."""
     call = make_call(setting, (4, 3))
     weights = [np.zeros(call.terms_shape), np.resize([1.0, -1.0], call.terms_shape)]
-    if setting.loss.family == "rowwise" and not setting.labelled:
+    if setting.target_kind == "probabilities":
         weights = weights[:1]  # rows of probabilities need not sum to exactly 1
     calls = [make_call(setting, (0, 3)), *(call.given(weight=w) for w in weights)]
     if setting.loss.family == "pointwise":

@@ -18,8 +18,9 @@ def register_loss(
     family: str,
     name: str,
     arguments: Sequence[str],
-    targets: Sequence[str],
+    targets: Sequence[tuple[str, str]],
     parameters: Sequence[tuple[str, Any, str, float, float, bool, bool, bool, float]],
+    options: int,
 ) -> int: ...
 def kernel_signatures(family: str) -> list[tuple[str, int, int, int]]: ...
 def elementary_functions() -> list[tuple[str, int]]: ...

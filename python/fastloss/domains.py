@@ -4,10 +4,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+TargetKind = Literal["whole", "number", "labels", "labels or whole"]
+"""What a target has: the shape of the inputs, or per row a number or a label."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,7 @@ class Domain:
     includes_high: bool = False
     is_flag: bool = False
     when_none: float = math.nan  # what None stands for; NaN: None is not allowed
+    kind: TargetKind = "whole"  # of a target
 
     def contains(self, x: NDArray[np.generic]) -> NDArray[np.bool_]:
         """Tell for each element whether it lies in the domain."""
@@ -30,14 +35,19 @@ class Domain:
 
 
 @dataclass(frozen=True)
-class LabelsOrProbabilities(Domain):
-    """Integer class labels, or a row of class probabilities."""
+class Labels(Domain):
+    """Integer class labels, or else a row of numbers if that is allowed."""
 
     def contains(self, x: NDArray[np.generic]) -> NDArray[np.bool_]:
-        """Tell for each element whether it may be a label or a probability."""
+        """Tell for each element whether it may be a label, or a number of a row."""
         if np.issubdtype(x.dtype, np.floating):
             return super().contains(x)
         return np.asarray(np.greater_equal(x, 0))
+
+
+@dataclass(frozen=True)
+class Probabilities(Domain):
+    """A row of class probabilities, whose sum is 1."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +66,20 @@ UNIT = Domain("a number in [0, 1]", 0.0, 1.0, includes_low=True, includes_high=T
 SIGN = Sign("-1 or 1", -1.0, 1.0, includes_low=True, includes_high=True)
 FLAG = Domain("True or False", is_flag=True)
 POSITIVE_OR_NONE = Domain("None or a finite number > 0", low=0.0, when_none=math.inf)
-LABELS_OR_PROBABILITIES = LabelsOrProbabilities(
-    "labels >= 0 or probabilities in [0, 1]", 0.0, 1.0, includes_low=True, includes_high=True
+PROBABILITIES = Probabilities(
+    "probabilities in [0, 1]", 0.0, 1.0, includes_low=True, includes_high=True
 )
+LABELS = Labels("labels >= 0", low=0.0, includes_low=True, kind="labels")
+LABELS_OR_PROBABILITIES = Labels(
+    "labels >= 0 or probabilities in [0, 1]",
+    0.0,
+    1.0,
+    includes_low=True,
+    includes_high=True,
+    kind="labels or whole",
+)
+
+
+def per_row(domain: Domain) -> Domain:
+    """Return the domain of a target that is one number per row."""
+    return replace(domain, kind="number")

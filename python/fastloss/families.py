@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 from fastloss import _core, reference
-from fastloss.domains import Domain
+from fastloss.domains import Domain, Labels
 from fastloss.reference import Formula
 
 HessKind = Literal["exact", "zero", "absent"]
@@ -104,6 +104,14 @@ _RESULT_KEYWORDS = {"weight": None, "reduction": "mean", "normalizer": None, "ou
 _POINTWISE = _Family("pointwise", {})
 _ROWWISE = _Family(
     "rowwise",
+    {"axis": -1},
+    """\
+axis : int, default -1
+    The axis along which a row lies.
+""",
+)
+_LABELLED = _Family(
+    "rowwise",
     {"axis": -1, "ignore_index": None, "class_weight": None},
     """\
 axis : int, default -1
@@ -190,11 +198,14 @@ def rowwise(
 
     Notes
     -----
-    The formula takes scores with the classes last, the target as an array of that shape (labels
-    come as rows with a single 1), and `class_weight`, an array. It returns one value per row and
-    derivatives of the scores' shape.
+    The formula takes inputs whose rows lie along the last axis, and targets: arrays of that shape
+    (labels come as rows with a single 1) or, where the domain is `per_row`, of that shape without
+    the last axis. Where there are labels it also takes `class_weight`, an array. It returns one
+    value per row and derivatives of the inputs' shape.
     """
-    return lambda body: _declare(_ROWWISE, accuracy, hess, domains, body)
+    labelled = any(isinstance(domain, Labels) for domain in domains.values())
+    family = _LABELLED if labelled else _ROWWISE
+    return lambda body: _declare(family, accuracy, hess, domains, body)
 
 
 def _declare(
@@ -210,7 +221,7 @@ def _declare(
         family.name,
         body.__name__,
         arguments,
-        targets,
+        [(name, domains[name].kind) for name in targets],
         [
             (
                 name,
@@ -225,8 +236,10 @@ def _declare(
             )
             for name, p in parameters.items()
         ],
+        len(family.options),
     )
-    formula = Formula(body, family.name, arguments, targets, tuple(parameters))
+    kinds = {name: domains[name].kind for name in targets}
+    formula = Formula(body, family.name, arguments, kinds, tuple(parameters))
     reference.register(number, formula)
 
     def methods(make: Callable[..., Any], qualname: str) -> Any:

@@ -10,12 +10,14 @@ from __future__ import annotations
 import functools
 import inspect
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from fastloss.domains import TargetKind
 
 Array = NDArray[Any]
 
@@ -62,8 +64,13 @@ class Formula:
     body: Callable[..., Any]
     family: str
     arguments: tuple[str, ...]
-    targets: tuple[str, ...]
+    targets: Mapping[str, TargetKind]
     parameters: tuple[str, ...]
+
+    @property
+    def takes_labels(self) -> bool:
+        """Whether a target may be labels."""
+        return any(kind.startswith("labels") for kind in self.targets.values())
 
 
 _formulas: dict[int, Formula] = {}
@@ -96,17 +103,10 @@ def _evaluate(formula: Formula, method: int, values: dict[str, Any]) -> Any:
     positional = {name: values[name] for name in formula.arguments}
     parameters = {name: values[name] for name in formula.parameters}
     weight, reduction = values["weight"], values.get("reduction", "none")
-    axis = values.get("axis", -1)
     arrays = _in_arithmetic_type(formula, positional)
-    if formula.family == "rowwise":
-        value, grads, hesses, mass = _rowwise_terms(
-            formula, arrays, parameters, axis, values["ignore_index"], values["class_weight"]
-        )
-    else:
-        arrays = dict(zip(arrays, np.broadcast_arrays(*arrays.values()), strict=True))
-        value, grads, hesses = _added_up(terms(formula, arrays, parameters))
-        mass = np.ones_like(value)
-
+    (value, grads, hesses), mass, spread = _FAMILIES[formula.family](
+        formula, arrays, parameters, values
+    )
     w = np.ones_like(mass) if weight is None else np.broadcast_to(weight, mass.shape)
     w = w.astype(value.dtype)
     denominator = float(np.sum(np.where(w == 0, 0, w * mass), dtype=_wide(value)))
@@ -118,22 +118,21 @@ def _evaluate(formula: Formula, method: int, values: dict[str, Any]) -> Any:
     else:
         denominator = 1.0
 
-    def weighted(x: Array) -> Array:
-        factor = w.reshape(w.shape + (1,) * (x.ndim - w.ndim))
+    def weighted(x: Array, factor: Array) -> Array:
         with np.errstate(invalid="ignore", over="ignore"):
-            return np.where(factor == 0, 0, factor * x).astype(value.dtype)
+            return np.asarray(np.where(factor == 0, 0, factor * x), value.dtype)
 
     def scaled(x: Array) -> Array:
-        return weighted(x) / value.dtype.type(denominator) if denominator else np.zeros_like(x)
+        if not denominator:
+            return np.zeros_like(x)
+        return np.asarray(weighted(x, spread(w)) / value.dtype.type(denominator))
 
     results: list[Any] = []
     for part in _PARTS[method]:
         if part == VALUE:
-            results.append(_reduce(weighted(value), reduction, denominator))
+            results.append(_reduce(weighted(value, w), reduction, denominator))
         else:
             arrays_out = [scaled(x) for x in (grads, hesses)[part - 1]]
-            if formula.family == "rowwise":
-                arrays_out = [np.moveaxis(x, -1, axis) for x in arrays_out]
             results.append(arrays_out[0] if len(arrays_out) == 1 else tuple(arrays_out))
     result = results[0] if len(results) == 1 else tuple(results)
     return _put(result, values["out"])
@@ -149,11 +148,12 @@ def _in_arithmetic_type(formula: Formula, positional: dict[str, Any]) -> dict[st
         and (name not in formula.targets or x.dtype.kind == "f")
     ]
     dtype = np.result_type(*promoting) if promoting else np.dtype(np.float64)
-    is_label = formula.family == "rowwise"
-    return {
-        name: x if is_label and x.dtype.kind in "biu" else x.astype(dtype)
-        for name, x in arrays.items()
-    }
+
+    def is_label(name: str) -> bool:
+        kind = formula.targets.get(name, "whole")
+        return kind.startswith("labels") and arrays[name].dtype.kind in "biu"
+
+    return {name: x if is_label(name) else x.astype(dtype) for name, x in arrays.items()}
 
 
 def _as_number(parameter: Any, pred: Array) -> Any:
@@ -192,37 +192,62 @@ def _added_up(terms: Terms) -> tuple[Array, tuple[Array, ...], tuple[Array, ...]
     )
 
 
+class _FamilyTerms(NamedTuple):
+    """What a family makes of a formula."""
+
+    results: tuple[Array, tuple[Array, ...], tuple[Array, ...]]  # value, grads and hesses
+    mass: Array  # each term's part of the denominator
+    spread: Callable[[Array], Array]  # from a number per term to one per element
+
+
+def _pointwise_terms(
+    formula: Formula, arrays: dict[str, Array], parameters: dict[str, Any], _: dict[str, Any]
+) -> _FamilyTerms:
+    arrays = dict(zip(arrays, np.broadcast_arrays(*arrays.values()), strict=True))
+    results = _added_up(terms(formula, arrays, parameters))
+    return _FamilyTerms(results, np.ones_like(results[0]), lambda w: w)
+
+
 def _rowwise_terms(
-    formula: Formula,
-    arrays: dict[str, Array],
-    parameters: dict[str, Any],
-    axis: int,
-    ignore_index: int | None,
-    class_weight: Any,
-) -> tuple[Array, tuple[Array, ...], tuple[Array, ...], Array]:
-    """Evaluate a formula of rows; also return each term's part of the denominator."""
-    scores = np.moveaxis(arrays[formula.arguments[0]], axis, -1)
-    classes = scores.shape[-1]
-    cw = np.ones(classes) if class_weight is None else np.asarray(class_weight)
-    cw = cw.astype(scores.dtype)
-    target = arrays[formula.arguments[1]]
+    formula: Formula, arrays: dict[str, Array], parameters: dict[str, Any], values: dict[str, Any]
+) -> _FamilyTerms:
+    axis = values["axis"]
+    rows = {
+        name: x if _is_per_row(formula, name, x, arrays) else np.moveaxis(x, axis, -1)
+        for name, x in arrays.items()
+    }
+    scores = rows[formula.arguments[0]]
     ignored = np.zeros(scores.shape[:-1], bool)
-    if target.ndim == scores.ndim - 1:
-        if ignore_index is not None:
-            ignored = target == ignore_index
-        target = one_hot(np.where(ignored, -1, target), classes).astype(cw.dtype)
-    else:
-        target = np.moveaxis(target, axis, -1)
-    rows = dict(zip(formula.arguments, (scores, target), strict=True))
+    mass = np.ones(scores.shape[:-1], scores.dtype)
+    more = {}
     with np.errstate(invalid="ignore", over="ignore"):
-        value, grads, hesses = _added_up(terms(formula, rows, parameters, class_weight=cw))
-        mass = np.sum(cw * target, axis=-1)
-    return (
-        np.where(ignored, 0, value),
-        tuple(np.where(ignored[..., None], 0, x) for x in grads),
-        tuple(np.where(ignored[..., None], 0, x) for x in hesses),
-        np.where(ignored, 0, mass),
-    )
+        if formula.takes_labels:
+            name = next(iter(formula.targets))
+            target, ignore_index = rows[name], values["ignore_index"]
+            classes = scores.shape[-1]
+            cw = np.ones(classes) if values["class_weight"] is None else values["class_weight"]
+            cw = np.asarray(cw).astype(scores.dtype)
+            if target.ndim == scores.ndim - 1:
+                if ignore_index is not None:
+                    ignored = target == ignore_index
+                rows[name] = one_hot(np.where(ignored, -1, target), len(cw)).astype(cw.dtype)
+            more["class_weight"] = cw
+            mass = np.sum(cw * rows[name], axis=-1)
+        value, grads, hesses = _added_up(terms(formula, rows, parameters, **more))
+
+    def kept(x: Array) -> Array:
+        return np.moveaxis(np.where(ignored[..., None], 0, x), -1, axis)
+
+    results = np.where(ignored, 0, value), tuple(map(kept, grads)), tuple(map(kept, hesses))
+    return _FamilyTerms(results, np.where(ignored, 0, mass), lambda w: np.expand_dims(w, axis))
+
+
+def _is_per_row(formula: Formula, name: str, x: Array, arrays: dict[str, Array]) -> bool:
+    kind = formula.targets.get(name, "whole")
+    return kind != "whole" and x.ndim < arrays[formula.arguments[0]].ndim
+
+
+_FAMILIES = {"pointwise": _pointwise_terms, "rowwise": _rowwise_terms}
 
 
 def one_hot(labels: Array, classes: int) -> Array:

@@ -73,7 +73,7 @@ def exact_results(
     wide = wide_type(first.dtype)
     convert = widen or (lambda x: x.astype(wide))
     more = {}
-    if loss.family == "rowwise":
+    if loss.formula.takes_labels:
         more["class_weight"] = convert(np.ones(first.shape[-1]))
     if setting.labelled:
         name = loss.targets[0]

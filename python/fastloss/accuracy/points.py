@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastloss.accuracy.settings import Setting, examples
-from fastloss.domains import Domain
+from fastloss.domains import Domain, Labels, Probabilities
 
 Array = NDArray[Any]
 Arrays = dict[str, Array]
@@ -101,17 +101,32 @@ def _rows(
     scores += generator.choice([0, 0, 1, -30, 1000, 1e5], (count, 1))
     scores = np.where(generator.uniform(size=shape) < 0.01, -np.inf, scores).astype(dtype)
     scores[:, 0] = np.where(np.isinf(scores.max(-1)), 0, scores[:, 0])
-    loss = setting.loss
     labels = np.where(
         generator.uniform(size=count) < 0.5, leader, generator.integers(classes, size=count)
     )
-    if setting.labelled:
-        return {loss.inputs[0]: scores, loss.targets[0]: labels}
-    target = generator.exponential(size=shape) ** generator.integers(1, 6, (count, 1))
-    target = np.where(generator.uniform(size=shape) < 0.2, 0, target)
-    target[np.arange(count), labels] += 1
+    arrays = {name: scores for name in setting.loss.inputs[:1]}
+    for name in setting.loss.inputs[1:]:  # far from the first, near it, or the same
+        step = generator.choice([0, 1e-6, 1e-2, 1, 1], (count, 1)) * scale
+        arrays[name] = (scores + step * generator.normal(size=shape)).astype(dtype)
+    for name, domain in setting.loss.domain.items():
+        arrays[name] = _row_targets(setting, domain, scores, labels, generator)
+    return arrays
+
+
+def _row_targets(
+    setting: Setting, domain: Domain, scores: Array, labels: Array, generator: np.random.Generator
+) -> Array:
+    if setting.labelled and isinstance(domain, Labels):
+        return labels
+    if domain.kind == "number":
+        return _targets(domain, scores[:, 0], generator)
+    if not isinstance(domain, Labels | Probabilities):
+        return _targets(domain, scores.ravel(), generator).reshape(scores.shape)
+    target = generator.exponential(size=scores.shape) ** generator.integers(1, 6, (len(scores), 1))
+    target = np.where(generator.uniform(size=scores.shape) < 0.2, 0, target)
+    target[np.arange(len(scores)), labels] += 1
     target /= target.sum(-1, keepdims=True)
-    return {loss.inputs[0]: scores, loss.targets[0]: target.astype(dtype)}
+    return np.asarray(target, scores.dtype)
 
 
 def _rows_of(setting: Setting, numbers: Array, variant: int) -> Arrays:
@@ -120,8 +135,15 @@ def _rows_of(setting: Setting, numbers: Array, variant: int) -> Arrays:
     scores = np.where(np.isnan(numbers) | np.isposinf(numbers), 0, numbers).reshape(-1, 1024).copy()
     scores = np.concatenate([np.full_like(scores[:, :1], (0, 3.25)[variant % 2]), scores], axis=1)
     labels = np.where(np.arange(len(scores)) % 2, 0, scores.shape[1] - 1)
-    if setting.labelled:
-        return {loss.inputs[0]: scores, loss.targets[0]: labels}
-    target = np.full_like(scores, 0.5 / (scores.shape[1] - 1))
-    target[np.arange(len(scores)), labels] = 0.5
-    return {loss.inputs[0]: scores, loss.targets[0]: target}
+    arrays = {name: np.roll(scores, k, axis=0) for k, name in enumerate(loss.inputs)}
+    for name, domain in loss.domain.items():
+        if setting.labelled and isinstance(domain, Labels):
+            arrays[name] = labels
+        elif isinstance(domain, Labels | Probabilities):
+            target = np.full_like(scores, 0.5 / (scores.shape[1] - 1))
+            target[np.arange(len(scores)), labels] = 0.5
+            arrays[name] = target
+        else:
+            shape = scores.shape[:1] if domain.kind == "number" else scores.shape
+            arrays[name] = np.full(shape, examples(domain)[variant], scores.dtype)
+    return arrays

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fastloss.domains import Domain, LabelsOrProbabilities
+from fastloss.domains import Domain
 from fastloss.families import Loss, losses
 
 
@@ -25,7 +25,7 @@ class Setting:
     @property
     def target_kind(self) -> str:
         """What the target is, where it may be two things."""
-        if not takes_labels(self.loss):
+        if "labels or whole" not in self.loss.formula.targets.values():
             return ""
         return "labels" if self.labelled else "probabilities"
 
@@ -45,16 +45,22 @@ class Setting:
 
 
 def takes_labels(loss: Loss) -> bool:
-    """Tell whether integer labels may stand for rows of probabilities."""
-    return any(isinstance(d, LabelsOrProbabilities) for d in loss.domain.values())
+    """Tell whether a target may be integer labels."""
+    return loss.formula.takes_labels
 
 
 def defaults_of(loss: Loss) -> list[Setting]:
     """Return a loss with the defaults of its parameters, once for each kind of target."""
     return [
         Setting(loss, labelled, {name: p.default for name, p in loss.parameters.items()})
-        for labelled in ((True, False) if takes_labels(loss) else (False,))
+        for labelled in _kinds_of_target(loss)
     ]
+
+
+def _kinds_of_target(loss: Loss) -> tuple[bool, ...]:
+    if "labels or whole" in loss.formula.targets.values():
+        return (True, False)
+    return (takes_labels(loss),)
 
 
 def default_settings() -> list[Setting]:

@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastloss.accuracy.settings import takes_labels
-from fastloss.domains import Domain
+from fastloss.domains import Domain, Labels, Probabilities
 from fastloss.families import Loss
 
 Array = NDArray[Any]
@@ -73,10 +72,13 @@ class Problem:
         return np.exp(x / 2) if name in POSITIVE_INPUTS else 2 * x
 
     def _target(self, name: str, generator: np.random.Generator, labelled: bool) -> Array:
-        if not takes_labels(self.loss):
-            return _numbers(self.loss.domain[name], self.dtype, generator, self.shape)
-        if labelled:
-            return generator.integers(self.shape[-1], size=self.shape[:-1])
+        domain = self.loss.domain[name]
+        rows = self.shape[:-1]
+        if domain.kind == "labels" or (domain.kind == "labels or whole" and labelled):
+            return generator.integers(self.shape[-1], size=rows)
+        if not isinstance(domain, Labels | Probabilities):
+            shape = rows if domain.kind == "number" else self.shape
+            return _numbers(domain, self.dtype, generator, shape)
         p = generator.standard_exponential(self.shape, np.dtype(self.dtype).type)
         p /= p.sum(-1, keepdims=True)
         return p

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Formulas of the row-wise losses: a row of scores and its target make one term. A loss returns
-// the term's value and writes row.factor times its derivatives.
+// The cross-entropy of a softmax with labels or probabilities, and its options.
 #pragma once
 
 #include "../math.hpp"
@@ -322,8 +321,7 @@ struct CrossEntropy {
   }
 };
 
-/// The row-wise losses that there are.
-using Rowwise = LossList<CrossEntropy>;
+using CrossEntropies = LossList<CrossEntropy>;
 
 }  // namespace
 }  // namespace fastloss::FASTLOSS_LEVEL

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The row-wise family at one CPU level: rows in, a value per row and rows of derivatives out.
+// The row-wise family at one CPU level: rows in, a value per row and rows of derivatives out. For
+// kernel files only, each of which makes the entry table of one list of losses.
+#pragma once
+
 #include "kernels.hpp"
-#include "losses/rowwise.hpp"
+#include "rows.hpp"
 #include "tile.hpp"
 
 namespace fastloss::FASTLOSS_LEVEL {
@@ -31,13 +34,20 @@ INLINE void describe(Row& rows, const RowwiseTask<T>& task) {
   rows.parameters = task.parameters;
 }
 
+/// How many of a loss's targets are a number per row.
+template <class Loss>
+constexpr int numbers_of() {
+  if constexpr (requires { Loss::numbers; }) return Loss::numbers;
+  return 0;
+}
+
 /// Row by row.
 template <class Loss, class T, unsigned wanted>
 void run_rows(const RowwiseTask<T>& task) {
   OneRow<T> row;
   describe(row, task);
   for (int k = 0; k < kScratchRows; ++k) row.scratch[k] = task.scratch + k * task.classes;
-  const int arguments = Loss::inputs + (row.labelled ? 0 : Loss::targets);
+  const int row_arguments = Loss::inputs + (row.labelled ? 0 : Loss::targets);
   for (ptrdiff_t r = 0; r < task.rows; ++r) {
     for (int k = 0; k < Loss::inputs; ++k) {
       if constexpr ((wanted & kGrad) != 0) row.grad[k] = task.grad[k][r];
@@ -51,11 +61,14 @@ void run_rows(const RowwiseTask<T>& task) {
       }
     } else {
       const double weight = weight_of(task, r);
-      for (int k = 0; k < arguments; ++k) row.arguments[k] = task.arguments[k][r];
+      for (int k = 0; k < row_arguments; ++k) row.arguments[k] = task.arguments[k][r];
+      for (int k = 0; k < numbers_of<Loss>(); ++k) {
+        row.numbers[k] = task.numbers[Loss::inputs + Loss::targets + k][r];
+      }
       row.label = row.labelled ? task.labels[r] : 0;
       const ptrdiff_t next = r + 1 < task.rows ? r + 1 : r;
       row.next_scores = task.arguments[0][next];
-      row.next_target = row.labelled ? row.next_scores : task.arguments[Loss::inputs][next];
+      row.next_target = task.arguments[row_arguments - 1][next];
       row.result = (wanted & kGrad) != 0   ? row.grad[0]
                    : (wanted & kHess) != 0 ? row.hess[0]
                                            : row.next_scores;
@@ -126,7 +139,7 @@ void run_bundles(const RowwiseTask<T>& task) {
   for (int k = 0; k < inputs; ++k) rows.grad[k] = grad[k];
   for (int k = 0; k < inputs; ++k) rows.hess[k] = hess[k];
   for (int k = 0; k < kScratchRows; ++k) rows.scratch[k] = scratch[k];
-  const int argument_count = inputs + (rows.labelled ? 0 : Loss::targets);
+  const int row_arguments = inputs + (rows.labelled ? 0 : Loss::targets);
 
   Bundle<T> bundle = {task.classes, {}};
   for (ptrdiff_t start = 0; start < task.rows; start += lanes) {
@@ -140,7 +153,11 @@ void run_bundles(const RowwiseTask<T>& task) {
       rows.label[lane] = present && rows.labelled ? task.labels[start + lane] : 0;
     }
     rows.factor = load_numbers<typename RowPerLane<T>::Number>(factor);
-    for (int k = 0; k < argument_count; ++k) {
+    for (int k = 0; k < numbers_of<Loss>(); ++k) {
+      const T* numbers = task.numbers[inputs + Loss::targets + k] + start;
+      rows.numbers[k] = load_first(numbers, count, Vec<T>(0));
+    }
+    for (int k = 0; k < row_arguments; ++k) {
       bundle.read(task.arguments[k] + start, arguments[k]);
       rows.arguments[k] = arguments[k];
     }
@@ -166,9 +183,32 @@ void run(const RowwiseTask<T>& task) {
   }
 }
 
+/// Which length every row has, or 0.
+template <class Loss>
+constexpr int row_length_of() {
+  if constexpr (requires { Loss::row_length; }) return Loss::row_length;
+  return 0;
+}
+/// How many labels there are beyond the number of scores.
+template <class Loss>
+constexpr int more_labels_of() {
+  if constexpr (requires { Loss::more_labels; }) return Loss::more_labels;
+  return 0;
+}
+/// What a loss says an element costs; few do.
+template <class Loss>
+constexpr double cost_of() {
+  if constexpr (requires { Loss::cost; }) return Loss::cost;
+  return 1;
+}
+
 template <class Loss, int... calls>
 constexpr RowwiseLoss entry_of(Numbers<calls...>) {
-  return {{Loss::name, Loss::inputs, Loss::targets, Loss::parameters},
+  return {{Loss::name, Loss::inputs, Loss::targets + numbers_of<Loss>(), Loss::parameters},
+          numbers_of<Loss>(),
+          row_length_of<Loss>(),
+          more_labels_of<Loss>(),
+          cost_of<Loss>(),
           {&run<Loss, float, kCalls[calls]>...},
           {&run<Loss, double, kCalls[calls]>...}};
 }
@@ -181,8 +221,8 @@ struct Entries<LossList<Losses...>> {
   static constexpr RowwiseLoss entries[] = {entry_of<Losses>(CountUp<kCallCount>::type{})...};
 };
 
+template <class Losses>
+constexpr RowwiseTable kTable = {Entries<Losses>::entries, Entries<Losses>::count};
+
 }  // namespace
-
-constinit const RowwiseTable rowwise_table = {Entries<Rowwise>::entries, Entries<Rowwise>::count};
-
 }  // namespace fastloss::FASTLOSS_LEVEL

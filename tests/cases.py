@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import fastloss as fl
-from fastloss.accuracy.settings import Setting
+from fastloss.accuracy.settings import Setting, default_settings
 from fastloss.domains import Domain, Labels, Probabilities
 
 METHODS = ("value", "grad", "value_and_grad", "grad_and_hess", "value_grad_and_hess")
@@ -32,6 +32,21 @@ def losses(function: Callable[..., None]) -> Callable[..., None]:
 def settings(which: list[Setting]) -> Callable[..., Any]:
     """Run a test for each of these settings."""
     return pytest.mark.parametrize("setting", [pytest.param(s, id=str(s)) for s in which])
+
+
+def kinds_of_calls() -> list[Setting]:
+    """Return one setting for each kind of call that the drivers tell apart.
+
+    Losses differ in their formula; what is done to memory and by threads depends on how many
+    arrays of which kind there are.
+    """
+    kinds: dict[tuple[Any, ...], Setting] = {}
+    for setting in default_settings():
+        loss = setting.loss
+        targets = tuple(loss.formula.targets.values())
+        kind = (loss.family, len(loss.inputs), targets, setting.labelled, bool(loss.parameters))
+        kinds.setdefault(kind, setting)
+    return list(kinds.values())
 
 
 def sample(domain: Domain, generator: np.random.Generator, shape: tuple[int, ...]) -> Any:

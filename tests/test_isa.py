@@ -16,6 +16,7 @@ from cases import (
     REDUCTIONS,
     Call,
     assert_same_bits,
+    kinds_of_calls,
     make_call,
     make_weight,
     parts,
@@ -127,7 +128,7 @@ def test_same_bits_in_parallel(setting: Setting) -> None:
 
 @each_level
 @each_dtype
-@settings([s for s in default_settings() if s.loss.family == "pointwise"])
+@settings([s for s in kinds_of_calls() if s.loss.family == "pointwise"])
 def test_same_bits_of_results_past_the_caches(setting: Setting, dtype: type, level: str) -> None:
     """So large that kernels store them in another way: arrays of more than 24 MiB."""
     fl.set_isa(level)

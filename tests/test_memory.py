@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 import fastloss as fl
-from cases import DTYPES, Call, make_call, make_weight, settings
-from fastloss.accuracy.settings import Setting, default_settings, takes_labels
+from cases import DTYPES, Call, kinds_of_calls, make_call, make_weight, settings
+from fastloss.accuracy.settings import Setting, takes_labels
 from test_layouts import (
     Layout,
     backwards,
@@ -117,13 +117,13 @@ def large_call(setting: Setting, dtype: Any = np.float32) -> Call:
     return make_call(setting, (512, TERMS // 512, *classes), dtype)
 
 
-@settings(default_settings())
+@settings(kinds_of_calls())
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_contiguous(setting: Setting, dtype: Any) -> None:
     check_all(large_call(setting, dtype))
 
 
-@settings(default_settings())
+@settings(kinds_of_calls())
 @pytest.mark.parametrize(
     "layout",
     [
@@ -138,19 +138,19 @@ def test_layouts(setting: Setting, layout: Layout) -> None:
     check_all(large_call(setting).map(layout), layout)
 
 
-@settings(default_settings())
+@settings(kinds_of_calls())
 def test_mixed_types(setting: Setting) -> None:
     call = large_call(setting, np.float64)
     check_all(call.map(lambda x: x.astype(np.float32), call.loss.inputs[:1]))
 
 
-@settings(default_settings())
+@settings(kinds_of_calls())
 def test_integer_targets(setting: Setting) -> None:
     """Labels, or numbers where the loss has them."""
     check_all(large_call(setting).map(lambda x: x.astype(np.int16), setting.loss.targets))
 
 
-@settings(default_settings())
+@settings(kinds_of_calls())
 def test_weights(setting: Setting) -> None:
     call = large_call(setting)
     weight = make_weight(call)
@@ -158,7 +158,7 @@ def test_weights(setting: Setting) -> None:
         check_all(call.given(weight=each))
 
 
-@settings([s for s in default_settings() if s.loss.family == "pointwise" and s.parameters])
+@settings([s for s in kinds_of_calls() if s.loss.family == "pointwise" and s.parameters])
 def test_parameters_that_vary(setting: Setting) -> None:
     call = large_call(setting)
     for name, parameter in setting.loss.parameters.items():
@@ -166,17 +166,17 @@ def test_parameters_that_vary(setting: Setting) -> None:
             check_all(call.given(**{name: np.full(call.first.shape[-1], 0.5)}))
 
 
-@settings([s for s in default_settings() if takes_labels(s.loss)])
+@settings([s for s in kinds_of_calls() if takes_labels(s.loss)])
 def test_class_weights(setting: Setting) -> None:
     check_all(large_call(setting).given(class_weight=np.arange(1.0, CLASSES + 1)))
 
 
-@settings([s for s in default_settings() if s.labelled])
+@settings([s for s in kinds_of_calls() if s.labelled])
 def test_ignored_labels(setting: Setting) -> None:
     check_all(large_call(setting).given(ignore_index=0))
 
 
-@settings([s for s in default_settings() if s.loss.family == "rowwise"])
+@settings([s for s in kinds_of_calls() if s.loss.family == "rowwise"])
 @pytest.mark.parametrize("axis", [0, 1])
 def test_other_axes(setting: Setting, axis: int) -> None:
     call = large_call(setting)
@@ -186,7 +186,7 @@ def test_other_axes(setting: Setting, axis: int) -> None:
     check(moved, lambda: moved("value_and_grad", axis=axis, out=(None, grad)))
 
 
-@settings(default_settings())
+@settings(kinds_of_calls())
 def test_in_place(setting: Setting) -> None:
     call = large_call(setting)
     grads = tuple(call.arrays[name] for name in call.loss.inputs)
@@ -194,7 +194,7 @@ def test_in_place(setting: Setting) -> None:
     check(call, lambda: call("grad", out=out))
 
 
-@settings(default_settings())
+@settings(kinds_of_calls())
 def test_a_partial_overlap_costs_a_copy(setting: Setting) -> None:
     """So the measurement sees copies."""
     call = large_call(setting)

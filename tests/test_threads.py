@@ -20,6 +20,7 @@ from cases import (
     REDUCTIONS,
     Call,
     assert_same_bits,
+    kinds_of_calls,
     make_call,
     make_weight,
     settings,
@@ -46,8 +47,18 @@ def results(call: Call) -> tuple[Any, ...]:
     return tuple(call(method, reduction=r) for method in METHODS for r in REDUCTIONS)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
 @settings(default_settings())
+def test_same_bits_with_few_threads(setting: Setting) -> None:
+    call = make_call(setting, SHAPES[setting.loss.family], np.float32)
+    with fl.threads(1):
+        expected = call("value_grad_and_hess")
+    for number in (2, 3):
+        with fl.threads(number):
+            assert_same_bits(call("value_grad_and_hess"), expected)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@settings(kinds_of_calls())
 def test_same_bits_for_any_number(setting: Setting, dtype: type) -> None:
     call = make_call(setting, SHAPES[setting.loss.family], dtype)
     weight = make_weight(call, dtype=dtype)
@@ -64,7 +75,7 @@ def test_same_bits_for_any_number(setting: Setting, dtype: type) -> None:
 
 
 @pytest.mark.parametrize("layout", [strided, backwards, byte_swapped])
-@settings(default_settings())
+@settings(kinds_of_calls())
 def test_same_bits_of_odd_layouts(setting: Setting, layout: Any) -> None:
     plain = make_call(setting, SHAPES[setting.loss.family])
     call = plain.map(layout)
@@ -75,7 +86,7 @@ def test_same_bits_of_odd_layouts(setting: Setting, layout: Any) -> None:
             assert_same_bits(call("value_and_grad", reduction="none")[0], plain(reduction="none"))
 
 
-@settings(default_settings())
+@settings(kinds_of_calls())
 def test_same_bits_of_wide_and_tall_shapes(setting: Setting) -> None:
     shapes = [(2, 200_003), (200_003, 2)]
     for shape in shapes:
@@ -87,7 +98,7 @@ def test_same_bits_of_wide_and_tall_shapes(setting: Setting) -> None:
                 assert_same_bits(call("value_grad_and_hess"), expected)
 
 
-@settings(default_settings())
+@settings(kinds_of_calls())
 def test_in_place_in_parallel(setting: Setting) -> None:
     call = make_call(setting, SHAPES[setting.loss.family])
     expected = call("grad", reduction="sum")

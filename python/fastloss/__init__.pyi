@@ -337,6 +337,87 @@ class _ModifiedHuber(_ModifiedHuberMethods, _Loss, Protocol):
 modified_huber: _ModifiedHuber
 """Squared hinge that becomes linear: the modified Huber loss of classification."""
 
+class _CrossEntropyMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, logits: ArrayLike, target: ArrayLike, *, label_smoothing: _Number = 0.0,
+        z_loss: _Number = 0.0, temperature: _Number = 1.0, softcap: _Number | None = None,
+        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
+        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, logits: ArrayLike, target: ArrayLike, *, label_smoothing: _Number = 0.0,
+        z_loss: _Number = 0.0, temperature: _Number = 1.0, softcap: _Number | None = None,
+        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
+        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, logits: ArrayLike, target: ArrayLike, *, label_smoothing: _Number = 0.0,
+        z_loss: _Number = 0.0, temperature: _Number = 1.0, softcap: _Number | None = None,
+        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
+        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, logits: ArrayLike, target: ArrayLike, *, label_smoothing: _Number = 0.0,
+        z_loss: _Number = 0.0, temperature: _Number = 1.0, softcap: _Number | None = None,
+        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
+        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, logits: ArrayLike, target: ArrayLike, *, label_smoothing: _Number = 0.0,
+        z_loss: _Number = 0.0, temperature: _Number = 1.0, softcap: _Number | None = None,
+        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
+        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, logits: ArrayLike, target: ArrayLike, *, label_smoothing: _Number = 0.0,
+        z_loss: _Number = 0.0, temperature: _Number = 1.0, softcap: _Number | None = None,
+        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
+        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, logits: ArrayLike, target: ArrayLike, *, label_smoothing: _Number = 0.0,
+        z_loss: _Number = 0.0, temperature: _Number = 1.0, softcap: _Number | None = None,
+        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
+        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, logits: ArrayLike, target: ArrayLike, *, label_smoothing: _Number = 0.0,
+        z_loss: _Number = 0.0, temperature: _Number = 1.0, softcap: _Number | None = None,
+        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
+        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, logits: ArrayLike, target: ArrayLike, *, label_smoothing: _Number = 0.0,
+        z_loss: _Number = 0.0, temperature: _Number = 1.0, softcap: _Number | None = None,
+        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
+        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+    ) -> float: ...
+class _CrossEntropy(_CrossEntropyMethods, _Loss, Protocol):
+    reference: _CrossEntropyMethods
+cross_entropy: _CrossEntropy
+"""Cross-entropy of softmax(logits) against labels or probabilities."""
+
 class _MseMethods(_Methods, Protocol):
     @overload
     def __call__(
@@ -895,84 +976,3 @@ class _SquaredEpsilonInsensitive(_SquaredEpsilonInsensitiveMethods, _Loss, Proto
     reference: _SquaredEpsilonInsensitiveMethods
 squared_epsilon_insensitive: _SquaredEpsilonInsensitive
 """Squared error beyond a tube of half-width `epsilon`, as in support vector regression."""
-
-class _CrossEntropyMethods(_Methods, Protocol):
-    @overload
-    def __call__(
-        self, logits: ArrayLike, target: ArrayLike, *, label_smoothing: _Number = 0.0,
-        z_loss: _Number = 0.0, temperature: _Number = 1.0, softcap: _Number | None = None,
-        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
-        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
-        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
-        out: None = None,
-    ) -> float: ...
-    @overload
-    def __call__(
-        self, logits: ArrayLike, target: ArrayLike, *, label_smoothing: _Number = 0.0,
-        z_loss: _Number = 0.0, temperature: _Number = 1.0, softcap: _Number | None = None,
-        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
-        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
-        reduction: Literal["none"], normalizer: _Number | None = None, out: _Slot = None,
-    ) -> _Array: ...
-    def grad(
-        self, logits: ArrayLike, target: ArrayLike, *, label_smoothing: _Number = 0.0,
-        z_loss: _Number = 0.0, temperature: _Number = 1.0, softcap: _Number | None = None,
-        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
-        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
-        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
-        out: _Slot = None,
-    ) -> _Array: ...
-    @overload
-    def value_and_grad(
-        self, logits: ArrayLike, target: ArrayLike, *, label_smoothing: _Number = 0.0,
-        z_loss: _Number = 0.0, temperature: _Number = 1.0, softcap: _Number | None = None,
-        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
-        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
-        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
-        out: tuple[None, _Slot] | None = None,
-    ) -> tuple[float, _Array]: ...
-    @overload
-    def value_and_grad(
-        self, logits: ArrayLike, target: ArrayLike, *, label_smoothing: _Number = 0.0,
-        z_loss: _Number = 0.0, temperature: _Number = 1.0, softcap: _Number | None = None,
-        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
-        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
-        reduction: Literal["none"], normalizer: _Number | None = None,
-        out: tuple[_Slot, _Slot] | None = None,
-    ) -> tuple[_Array, _Array]: ...
-    def grad_and_hess(
-        self, logits: ArrayLike, target: ArrayLike, *, label_smoothing: _Number = 0.0,
-        z_loss: _Number = 0.0, temperature: _Number = 1.0, softcap: _Number | None = None,
-        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
-        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
-        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
-        out: tuple[_Slot, _Slot] | None = None,
-    ) -> tuple[_Array, _Array]: ...
-    @overload
-    def value_grad_and_hess(
-        self, logits: ArrayLike, target: ArrayLike, *, label_smoothing: _Number = 0.0,
-        z_loss: _Number = 0.0, temperature: _Number = 1.0, softcap: _Number | None = None,
-        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
-        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
-        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
-        out: tuple[None, _Slot, _Slot] | None = None,
-    ) -> tuple[float, _Array, _Array]: ...
-    @overload
-    def value_grad_and_hess(
-        self, logits: ArrayLike, target: ArrayLike, *, label_smoothing: _Number = 0.0,
-        z_loss: _Number = 0.0, temperature: _Number = 1.0, softcap: _Number | None = None,
-        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
-        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
-        reduction: Literal["none"], normalizer: _Number | None = None,
-        out: tuple[_Slot, _Slot, _Slot] | None = None,
-    ) -> tuple[_Array, _Array, _Array]: ...
-    def weight_sum(
-        self, logits: ArrayLike, target: ArrayLike, *, label_smoothing: _Number = 0.0,
-        z_loss: _Number = 0.0, temperature: _Number = 1.0, softcap: _Number | None = None,
-        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
-        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
-    ) -> float: ...
-class _CrossEntropy(_CrossEntropyMethods, _Loss, Protocol):
-    reference: _CrossEntropyMethods
-cross_entropy: _CrossEntropy
-"""Cross-entropy of softmax(logits) against labels or probabilities."""

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <memory>
+#include <string_view>
 
 namespace fastloss {
 namespace {
@@ -20,12 +21,23 @@ Array array_of(PyObject* object) {
   return {array, Storage::float64, PyArray_ISBYTESWAPPED(array), false};
 }
 
+/// Whether this is the bfloat16 of ml_dtypes, which NumPy knows no number of.
+bool is_bfloat16(const PyArray_Descr* dtype) {
+  if (!PyTypeNum_ISUSERDEF(dtype->type_num) || PyDataType_ELSIZE(dtype) != 2) return false;
+  const std::string_view name = dtype->typeobj->tp_name;
+  return name == "bfloat16" || name == "ml_dtypes.bfloat16";
+}
+
 /// Storage of a dtype, or false if kernels and drivers do not know it.
 bool storage_of(const PyArray_Descr* dtype, Storage& storage) {
   const int type = dtype->type_num;
   const npy_intp size = PyDataType_ELSIZE(dtype);
   if (type == NPY_BOOL) {
     storage = Storage::boolean;
+  } else if (type == NPY_HALF) {
+    storage = Storage::float16;
+  } else if (is_bfloat16(dtype)) {
+    storage = Storage::bfloat16;
   } else if (type == NPY_FLOAT) {
     storage = Storage::float32;
   } else if (type == NPY_DOUBLE) {
@@ -89,8 +101,9 @@ bool is_masked(PyObject* object) {
 Array described(const Caller& caller, const std::string& name, PyObject* object) {
   Array array = array_of(object);
   if (!storage_of(PyArray_DESCR(array.object), array.storage)) {
-    caller.fail(PyExc_TypeError, name,
-                "expected float32, float64, integers or bools, got " + dtype_text(array.object));
+    caller.fail(
+        PyExc_TypeError, name,
+        "expected floats of 16 to 64 bits, integers or bools, got " + dtype_text(array.object));
   }
   return array;
 }
@@ -170,8 +183,9 @@ Array as_output(const Caller& caller, OutName name, PyObject* object, int ndim,
   }
   Array out = array_of(object);
   if (!storage_of(PyArray_DESCR(out.object), out.storage) || !out.is_float()) {
-    caller.fail(PyExc_TypeError, name.text(),
-                "expected dtype float32 or float64, got " + dtype_text(out.object));
+    caller.fail(
+        PyExc_TypeError, name.text(),
+        "expected dtype float16, bfloat16, float32 or float64, got " + dtype_text(out.object));
   }
   if (!out.has_shape(ndim, shape)) {
     caller.fail(PyExc_ValueError, name.text(),

@@ -6,6 +6,7 @@
 
 #include <pybind11/pybind11.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -54,9 +55,14 @@ struct Array {
     return true;
   }
   PyObject* as_object() const { return reinterpret_cast<PyObject*>(object); }
-  bool is_float() const { return storage >= Storage::float32; }
-  bool is_integer() const { return storage < Storage::float32; }
+  bool is_float() const { return storage >= Storage::float16; }
+  bool is_integer() const { return storage < Storage::float16; }
 };
+
+/// The floating type that has the numbers of both.
+inline Storage promotion(Storage a, Storage b) {
+  return a == b ? a : std::max({a, b, Storage::float32});
+}
 
 /// Objects that a call has made and that live as long as it.
 using Kept = std::vector<py::object>;
@@ -80,7 +86,7 @@ struct OutName {
   }
 };
 
-/// An array given as output: writeable, float32 or float64, of this shape, without inner overlap.
+/// An array given as output: writeable, of floats and this shape, without inner overlap.
 Array as_output(const Caller& caller, OutName name, PyObject* object, int ndim,
                 const npy_intp* shape);
 

@@ -14,6 +14,7 @@ struct Level {
   const PointwiseTable* pointwise[kPointwiseTables];
   const RowwiseTable* rowwise[kRowwiseTables];
   const SumKernels* sums;
+  const NarrowKernels* narrow;
   const WordsKernel* roofline;
   const ElementaryTable* elementary;
   bool (*runs_here)();  // the CPU has it and the operating system saves its registers

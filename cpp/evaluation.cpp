@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "evaluation.hpp"
 
+#include <algorithm>
 #include <limits>
 
 namespace fastloss {
@@ -45,15 +46,16 @@ int Evaluation::number_of(int role) const {
 }
 
 void Evaluation::read_arguments() {
-  bool any_single = false, any_double = false;
+  bool any = false;
   for (int i = 0; i < argument_count(); ++i) {
     Array& array = argument(i);
     array = as_array(caller_, name_of(i), request_.arguments[i], kept_);
-    if (array.weak) continue;
-    any_single |= array.storage == Storage::float32;
-    any_double |= array.storage == Storage::float64 || (array.is_integer() && !is_target(i));
+    if (array.weak || (array.is_integer() && is_target(i))) continue;
+    const Storage storage = array.is_integer() ? Storage::float64 : array.storage;
+    result_type_ = any ? promotion(result_type_, storage) : storage;
+    any = true;
   }
-  single_ = any_single && !any_double;
+  single_ = result_type_ != Storage::float64;
 }
 
 void Evaluation::require_shape(int i, int ndim, const npy_intp* shape) {
@@ -145,8 +147,10 @@ PyObject* Evaluation::compute() {
       PyErr_WarnEx(PyExc_RuntimeWarning, "Mean of empty slice", 1) < 0) {
     throw py::error_already_set();
   }
-  const NPY_TYPES type = single_ ? NPY_FLOAT : NPY_DOUBLE;
-  results_.allocate(type, arrays_, values_are_elements() ? &scores() : nullptr, terms());
+  const auto is_typical = [&](const Array& array) { return array.storage == result_type_; };
+  const Array* typical = std::find_if(arrays_, arrays_ + argument_count(), is_typical);
+  results_.allocate(result_type_, typical, arrays_, values_are_elements() ? &scores() : nullptr,
+                    terms());
   double sum = 0;
   if (nothing_to_average) {
     results_.fill_with_zeros();

@@ -98,7 +98,8 @@ class Evaluation {
 
   Kept kept_;
   Array arrays_[kMaxArguments];  // by role: inputs, then targets
-  bool single_ = false;          // the arithmetic type is float32
+  Storage result_type_ = Storage::float64;
+  bool single_ = false;  // the arithmetic type is float32
   int terms_ndim_ = 0;
   const npy_intp* terms_shape_ = nullptr;
   npy_intp term_count_ = 0;

@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "narrow_floats.hpp"
+
 namespace fastloss {
 
 using std::ptrdiff_t;
@@ -38,11 +40,16 @@ struct Signature {
 
 // ---- pointwise: one term per element ------------------------------------------------------------
 
-/// A block of consecutive terms; every array is contiguous and of the arithmetic type.
+/// How the numbers of an array are stored: as they are computed with, or in 16 bits.
+enum class Format : unsigned char { same, float16, bfloat16 };
+
+/// A block of consecutive terms; every array is contiguous. Those that have a format may be of a
+/// 16-bit type, where they are computed with in float; all others are of the arithmetic type.
 template <class T>
 struct PointwiseTask {
   ptrdiff_t count;
-  const T* arguments[kMaxArguments];    // inputs, then targets
+  const T* arguments[kMaxArguments];  // inputs, then targets
+  Format argument_format[kMaxArguments];
   const T* weight;                      // null: every weight is 1
   const T* parameters[kMaxParameters];  // one number each or, if they vary, one per term
   T scale;                              // grad and hess are multiplied by it
@@ -50,6 +57,8 @@ struct PointwiseTask {
   T* value;                             // null: the values are summed instead
   T* grad[kMaxInputs];                  // null in a varying kernel: not wanted
   T* hess[kMaxInputs];
+  Format value_format, grad_format[kMaxInputs], hess_format[kMaxInputs];
+  bool narrow;  // any format is of 16 bits
 };
 
 /// Returns the sum of the weighted values where they are summed.
@@ -123,6 +132,15 @@ struct SumKernels {
   Sum (*double_sum)(const double* values, const double* weights, ptrdiff_t count);
 };
 
+// ---- 16-bit types -------------------------------------------------------------------------------
+
+struct NarrowKernels {
+  void (*widen_float16)(const void* from, float* to, ptrdiff_t count);
+  void (*narrow_float16)(const float* from, void* to, ptrdiff_t count);
+  void (*widen_bfloat16)(const void* from, float* to, ptrdiff_t count);
+  void (*narrow_bfloat16)(const float* from, void* to, ptrdiff_t count);
+};
+
 // ---- reads and writes alone, for the roofline ---------------------------------------------------
 
 /// Each of the outputs becomes the sum of the inputs, modulo 2³².
@@ -179,6 +197,7 @@ struct ElementaryTable {
   FASTLOSS_POINTWISE_LISTS(FASTLOSS_DECLARE_POINTWISE, level) \
   FASTLOSS_ROWWISE_LISTS(FASTLOSS_DECLARE_ROWWISE, level)     \
   extern const SumKernels sum_kernels;                        \
+  extern const NarrowKernels narrow_kernels;                  \
   extern const WordsKernel roofline_kernel;                   \
   extern const ElementaryTable elementary_table;              \
   }

@@ -9,6 +9,7 @@
 #include <limits>
 #include <type_traits>
 
+#include "dispatch.hpp"
 #include "transpose.hpp"
 
 namespace fastloss {
@@ -61,11 +62,16 @@ struct Matrix {
   }
 };
 
+template <class T>
+constexpr bool kIsNarrow = std::is_same_v<T, Float16> || std::is_same_v<T, BFloat16>;
+
 template <class To, class Stored>
 To convert(Stored x) {
   if constexpr (std::is_same_v<To, std::int64_t> && std::is_same_v<Stored, std::uint64_t>) {
     constexpr auto largest = std::numeric_limits<std::int64_t>::max();
     return x > static_cast<std::uint64_t>(largest) ? largest : static_cast<std::int64_t>(x);
+  } else if constexpr (kIsNarrow<Stored>) {
+    return static_cast<To>(static_cast<float>(x));
   } else {
     return static_cast<To>(x);
   }
@@ -78,8 +84,38 @@ bool has_rows_side_by_side(const Matrix& matrix) {
          std::abs(matrix.column_stride) > matrix.row_stride;
 }
 
+void widen(const Float16* from, float* to, ptrdiff_t count) {
+  active_level().narrow->widen_float16(from, to, count);
+}
+void widen(const BFloat16* from, float* to, ptrdiff_t count) {
+  active_level().narrow->widen_bfloat16(from, to, count);
+}
+void narrow(const float* from, Float16* to, ptrdiff_t count) {
+  active_level().narrow->narrow_float16(from, to, count);
+}
+void narrow(const float* from, BFloat16* to, ptrdiff_t count) {
+  active_level().narrow->narrow_bfloat16(from, to, count);
+}
+
+/// Whether every row is contiguous and aligned.
+template <class T>
+bool has_plain_rows(const char* address, const Matrix& matrix) {
+  constexpr auto size = static_cast<ptrdiff_t>(sizeof(T));
+  return matrix.column_stride == size && matrix.row_stride % size == 0 &&
+         reinterpret_cast<std::uintptr_t>(address) % alignof(T) == 0;
+}
+
 template <class Stored, bool swapped, class To>
 void gather_matrix(const char* from, const Matrix& matrix, To* to) {
+  if constexpr (kIsNarrow<Stored> && std::is_same_v<To, float> && !swapped) {
+    if (has_plain_rows<Stored>(from, matrix)) {
+      for (ptrdiff_t i = 0; i < matrix.rows; ++i) {
+        const auto* row = reinterpret_cast<const Stored*>(from + i * matrix.row_stride);
+        widen(row, to + i * matrix.columns, matrix.columns);
+      }
+      return;
+    }
+  }
   if constexpr (std::is_same_v<Stored, To> && std::is_floating_point_v<To> && !swapped) {
     if (has_rows_side_by_side<To>(matrix)) {
       const auto [rows, columns, row_stride, column_stride] = matrix;
@@ -93,6 +129,15 @@ void gather_matrix(const char* from, const Matrix& matrix, To* to) {
 
 template <class From, class Stored, bool swapped>
 void scatter_matrix(const From* from, const Matrix& matrix, char* to) {
+  if constexpr (kIsNarrow<Stored> && std::is_same_v<From, float> && !swapped) {
+    if (has_plain_rows<Stored>(to, matrix)) {
+      for (ptrdiff_t i = 0; i < matrix.rows; ++i) {
+        auto* row = reinterpret_cast<Stored*>(to + i * matrix.row_stride);
+        narrow(from + i * matrix.columns, row, matrix.columns);
+      }
+      return;
+    }
+  }
   if constexpr (std::is_same_v<Stored, From> && !swapped) {
     if (has_rows_side_by_side<From>(matrix)) {
       const auto [rows, columns, row_stride, column_stride] = matrix;
@@ -133,6 +178,10 @@ void with_storage(Storage storage, bool swapped, F f) {
       return with(std::uint32_t{});
     case Storage::uint64:
       return with(std::uint64_t{});
+    case Storage::float16:
+      return with(Float16{});
+    case Storage::bfloat16:
+      return with(BFloat16{});
     case Storage::float32:
       return with(float{});
     case Storage::float64:
@@ -194,7 +243,7 @@ void Sequence::gather(ptrdiff_t start, ptrdiff_t count, To* to) const {
 template <class From>
 void Sequence::scatter(const From* from, ptrdiff_t start, ptrdiff_t count) const {
   with_storage(storage_, swapped_, [&](auto zero, auto swapped) {
-    if constexpr (std::is_floating_point_v<decltype(zero)>) {
+    if constexpr (std::is_floating_point_v<decltype(zero)> || kIsNarrow<decltype(zero)>) {
       for_each_run(start, count, [&](char* to, const Matrix& matrix, ptrdiff_t position) {
         scatter_matrix<From, decltype(zero), swapped.value>(from + position, matrix, to);
       });

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "narrow_floats.hpp"
+
 namespace fastloss {
 
 using std::ptrdiff_t;
@@ -20,6 +22,8 @@ enum class Storage : unsigned char {
   uint16,
   uint32,
   uint64,
+  float16,
+  bfloat16,
   float32,
   float64,
 };
@@ -30,6 +34,10 @@ template <>
 inline constexpr Storage kStorageOf<float> = Storage::float32;
 template <>
 inline constexpr Storage kStorageOf<double> = Storage::float64;
+template <>
+inline constexpr Storage kStorageOf<Float16> = Storage::float16;
+template <>
+inline constexpr Storage kStorageOf<BFloat16> = Storage::bfloat16;
 
 constexpr int kMaxDimensions = 64;
 
@@ -91,7 +99,7 @@ class Sequence {
   /// Copies elements [start, start + count) to contiguous memory. To is float, double or int64.
   template <class To>
   void gather(ptrdiff_t start, ptrdiff_t count, To* to) const;
-  /// Copies contiguous numbers to elements [start, start + count) of a float32 or float64 array.
+  /// Copies contiguous numbers to elements [start, start + count) of an array of floats.
   template <class From>
   void scatter(const From* from, ptrdiff_t start, ptrdiff_t count) const;
 

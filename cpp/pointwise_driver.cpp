@@ -26,6 +26,7 @@ template <class T>
 struct Stream {
   const Sequence* sequence = nullptr;
   T* contiguous = nullptr;  // where it is, if it is contiguous
+  Format format = Format::same;
   int slice = -1;
 };
 
@@ -73,9 +74,24 @@ double run(const PointwiseCall& call) {
     if (s.contiguous == nullptr) s.slice = slices++;
     return s;
   };
+  bool narrow = false;
+  /// One that may be of a 16-bit type in place.
+  const auto any_stream = [&](const Sequence* sequence) {
+    if constexpr (std::is_same_v<T, float>) {
+      const auto stored_as = [&](auto* numbers, Format format) {
+        narrow = true;
+        return Stream<T>{sequence, reinterpret_cast<T*>(numbers), format};
+      };
+      if (sequence != nullptr) {
+        if (auto* p = sequence->contiguous<Float16>()) return stored_as(p, Format::float16);
+        if (auto* p = sequence->contiguous<BFloat16>()) return stored_as(p, Format::bfloat16);
+      }
+    }
+    return stream(sequence);
+  };
   Stream<T> arguments[kMaxArguments], grad[kMaxInputs], hess[kMaxInputs];
   Stream<T> varying[kMaxParameters];
-  for (int k = 0; k < argument_count; ++k) arguments[k] = stream(call.arguments[k]);
+  for (int k = 0; k < argument_count; ++k) arguments[k] = any_stream(call.arguments[k]);
   Stream<T> weight = stream(call.weight);
   bool varies = false;
   for (int k = 0; k < signature.parameters; ++k) varies |= call.varying[k] != nullptr;
@@ -84,10 +100,10 @@ double run(const PointwiseCall& call) {
         call.varying[k] != nullptr ? stream(call.varying[k]) : Stream<T>{.slice = slices++};
   }
   const int unit_weight = varies && call.weight == nullptr ? slices++ : -1;
-  const Stream<T> value = stream(call.value);
+  const Stream<T> value = any_stream(call.value);
   for (int k = 0; k < inputs; ++k) {
-    if (wanted & kGrad) grad[k] = stream(call.grad[k]);
-    if (wanted & kHess) hess[k] = stream(call.hess[k]);
+    if (wanted & kGrad) grad[k] = any_stream(call.grad[k]);
+    if (wanted & kHess) hess[k] = any_stream(call.hess[k]);
   }
 
   bool past_cache = call.count > kPastCache / static_cast<ptrdiff_t>(sizeof(T));
@@ -114,16 +130,21 @@ double run(const PointwiseCall& call) {
 
   return total_of(
       sum_over_blocks(call.count, kBlock, team, [&](ptrdiff_t start, ptrdiff_t count, int thread) {
+        const auto in_place = [&](const Stream<T>& s) {
+          return s.format == Format::same
+                     ? s.contiguous + start
+                     : reinterpret_cast<T*>(reinterpret_cast<Float16*>(s.contiguous) + start);
+        };
         const auto in = [&](const Stream<T>& s) -> const T* {
           if (s.sequence == nullptr) return nullptr;
-          if (s.slice < 0) return s.contiguous + start;
+          if (s.slice < 0) return in_place(s);
           T* packed = scratch.slice(thread, s.slice);
           s.sequence->gather(start, count, packed);
           return packed;
         };
         const auto out = [&](const Stream<T>& s) -> T* {
           if (s.sequence == nullptr) return nullptr;
-          return s.slice < 0 ? s.contiguous + start : scratch.slice(thread, s.slice);
+          return s.slice < 0 ? in_place(s) : scratch.slice(thread, s.slice);
         };
         const auto finish = [&](const Stream<T>& s) {
           if (s.slice >= 0) s.sequence->scatter(scratch.slice(thread, s.slice), start, count);
@@ -137,7 +158,10 @@ double run(const PointwiseCall& call) {
         PointwiseTask<T> task;
         task.count = count;
         task.scale = static_cast<T>(call.scale);
-        for (int k = 0; k < argument_count; ++k) task.arguments[k] = in(arguments[k]);
+        for (int k = 0; k < argument_count; ++k) {
+          task.arguments[k] = in(arguments[k]);
+          task.argument_format[k] = arguments[k].format;
+        }
         task.weight = unit_weight >= 0 ? fill(unit_weight, T(1)) : in(weight);
         for (int k = 0; k < signature.parameters; ++k) {
           task.parameters[k] = !varies ? &parameters[k]
@@ -146,10 +170,14 @@ double run(const PointwiseCall& call) {
                                    : fill(varying[k].slice, parameters[k]);
         }
         task.past_cache = past_cache;
+        task.narrow = narrow;
         task.value = out(value);
+        task.value_format = value.format;
         for (int k = 0; k < inputs; ++k) {
           task.grad[k] = out(grad[k]);
           task.hess[k] = out(hess[k]);
+          task.grad_format[k] = grad[k].format;
+          task.hess_format[k] = hess[k].format;
         }
         const Sum sum = kernel(task);
         finish(value);

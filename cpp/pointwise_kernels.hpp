@@ -5,6 +5,7 @@
 
 #include "kernels.hpp"
 #include "losses/terms.hpp"
+#include "narrow.hpp"
 #include "simd.hpp"
 #include "sums.hpp"
 
@@ -80,7 +81,10 @@ struct Kernel {
   /// The terms from number i, weighted and scaled.
   INLINE static auto terms(const PointwiseTask<T>& task, V scale, const V* fixed, ptrdiff_t i) {
     V argument[arguments], parameter[parameters + 1];
-    for (int k = 0; k < arguments; ++k) argument[k] = V::load(task.arguments[k] + i);
+    for (int k = 0; k < arguments; ++k) {
+      argument[k] = task.narrow ? load(task.arguments[k], task.argument_format[k], i)
+                                : V::load(task.arguments[k] + i);
+    }
     for (int k = 0; k < parameters; ++k) {
       parameter[k] = varying ? V::load(task.parameters[k] + i) : fixed[k];
     }
@@ -109,10 +113,17 @@ struct Kernel {
   INLINE static void prefetch(const T* p) {
     for (int i = 0; i < kTogether<T>; i += kBlockLanes<T>) __builtin_prefetch(p + kSummed + i);
   }
+  INLINE static void prefetch(const PointwiseTask<T>& task, ptrdiff_t i) {
+    for (int k = 0; k < arguments; ++k) {
+      const T* array = task.arguments[k];
+      prefetch(task.narrow ? at(array, task.argument_format[k], i) : array + i);
+    }
+    if constexpr (weighted) prefetch(task.weight + i);
+  }
 
   /// Computes `count` terms from number `first`, a multiple of kTogether; values go to `value`.
   [[gnu::noinline]] static void store_whole(const PointwiseTask<T>& given, ptrdiff_t first,
-                                            ptrdiff_t count, T* value) {
+                                            ptrdiff_t count, T* value, Format value_format) {
     const PointwiseTask<T> task = given;  // which stores cannot change
     const V scale = V(task.scale);
     V fixed[parameters + 1];
@@ -120,31 +131,31 @@ struct Kernel {
       for (int k = 0; k < parameters; ++k) fixed[k] = V(*task.parameters[k]);
     }
     const bool value_past_cache = task.past_cache && task.value != nullptr;
-    const auto store = [&](bool past_cache, T* to, V v) {
-      if (past_cache) {
-        store_past_cache(to, v);
+    const bool plain = !task.past_cache && !task.narrow;
+    const auto store = [&](bool past_cache, T* array, Format format, ptrdiff_t i, V v) {
+      if (plain) {
+        v.store(array + i);
       } else {
-        v.store(to);
+        store_otherwise(past_cache, array, format, i, v);
       }
     };
     const auto store_all = [&](const auto& results, ptrdiff_t i) {
-      if constexpr (want_value) store(value_past_cache, value + i, results.value);
+      if constexpr (want_value) store(value_past_cache, value, value_format, i, results.value);
       for (int k = 0; k < inputs; ++k) {
         if constexpr (want_grad) {
           if (is_stored(task.grad[k])) {
-            store(task.past_cache, task.grad[k] + first + i, results.grad[k]);
+            store(task.past_cache, task.grad[k], task.grad_format[k], first + i, results.grad[k]);
           }
         }
         if constexpr (want_hess) {
           if (is_stored(task.hess[k])) {
-            store(task.past_cache, task.hess[k] + first + i, results.hess[k]);
+            store(task.past_cache, task.hess[k], task.hess_format[k], first + i, results.hess[k]);
           }
         }
       }
     };
     for (ptrdiff_t i = 0; i < count; i += kTogether<T>) {
-      for (int k = 0; k < arguments; ++k) prefetch(task.arguments[k] + first + i);
-      if constexpr (weighted) prefetch(task.weight + first + i);
+      prefetch(task, first + i);
       const auto some = terms(task, scale, fixed, first + i);
       const auto more = terms(task, scale, fixed, first + i + V::lanes);
       store_all(some, i);
@@ -153,19 +164,21 @@ struct Kernel {
   }
 
   /// The same for any count.
-  static void store_terms(const PointwiseTask<T>& task, ptrdiff_t first, ptrdiff_t count,
-                          T* value) {
+  static void store_terms(const PointwiseTask<T>& task, ptrdiff_t first, ptrdiff_t count, T* value,
+                          Format value_format) {
     const ptrdiff_t rest = count % kTogether<T>;
     const ptrdiff_t whole = count - rest;
-    store_whole(task, first, whole, value);
+    store_whole(task, first, whole, value, value_format);
     if (rest == 0) return;
 
     Tail<T, arguments, parameters, inputs> tail;
     PointwiseTask<T> padded = task;
     const ptrdiff_t start = first + whole;
     for (int k = 0; k < arguments; ++k) {
-      copy_padded(task.arguments[k] + start, tail.argument[k], rest);
+      for (int i = 0; i < kTogether<T>; i += V::lanes) V(0).store(tail.argument[k] + i);
+      load_some(task.arguments[k], task.argument_format[k], start, tail.argument[k], rest);
       padded.arguments[k] = tail.argument[k];
+      padded.argument_format[k] = Format::same;
     }
     if constexpr (varying) {
       for (int k = 0; k < parameters; ++k) {
@@ -181,15 +194,18 @@ struct Kernel {
     for (int k = 0; k < inputs; ++k) {
       padded.grad[k] = tail.grad[k];
       padded.hess[k] = tail.hess[k];
+      padded.grad_format[k] = padded.hess_format[k] = Format::same;
     }
-    store_whole(padded, 0, kTogether<T>, tail.value);
-    if constexpr (want_value) copy(tail.value, value + whole, rest);
+    store_whole(padded, 0, kTogether<T>, tail.value, Format::same);
+    if constexpr (want_value) store_some(tail.value, value, value_format, whole, rest);
     for (int k = 0; k < inputs; ++k) {
       if constexpr (want_grad) {
-        if (is_stored(task.grad[k])) copy(tail.grad[k], task.grad[k] + start, rest);
+        if (is_stored(task.grad[k]))
+          store_some(tail.grad[k], task.grad[k], task.grad_format[k], start, rest);
       }
       if constexpr (want_hess) {
-        if (is_stored(task.hess[k])) copy(tail.hess[k], task.hess[k] + start, rest);
+        if (is_stored(task.hess[k]))
+          store_some(tail.hess[k], task.hess[k], task.hess_format[k], start, rest);
       }
     }
   }
@@ -201,7 +217,12 @@ struct Kernel {
       const ptrdiff_t left = task.count - first;
       const ptrdiff_t count = left < kSummed ? left : kSummed;
       const bool summed = want_value && task.value == nullptr;
-      store_terms(task, first, count, summed ? values : task.value + first);
+      if (summed) {
+        store_terms(task, first, count, values, Format::same);
+      } else {
+        store_terms(task, first, count, at(task.value, task.value_format, first),
+                    task.value_format);
+      }
       if (summed) sum.add(values, count);
     }
     if (task.past_cache) finish_past_cache();

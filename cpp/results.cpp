@@ -15,6 +15,17 @@ PyObject* tuple_of(PyObject* const* items, int count) {
   return tuple;
 }
 
+/// The dtype of numbers stored like this; `typical` has it, if NumPy does not know it.
+py::object dtype_of(Storage type, const Array* typical) {
+  PyArray_Descr* dtype = type == Storage::bfloat16
+                             ? PyArray_DescrNewByteorder(PyArray_DESCR(typical->object), NPY_NATIVE)
+                         : type == Storage::float16 ? PyArray_DescrFromType(NPY_HALF)
+                         : type == Storage::float32 ? PyArray_DescrFromType(NPY_FLOAT)
+                                                    : PyArray_DescrFromType(NPY_DOUBLE);
+  if (dtype == nullptr) throw py::error_already_set();
+  return py::reinterpret_steal<py::object>(reinterpret_cast<PyObject*>(dtype));
+}
+
 }  // namespace
 
 Results::~Results() {
@@ -113,16 +124,20 @@ void Results::keep_apart_from(Array& input, bool may_be_same, Kept& kept) const 
   }
 }
 
-void Results::allocate(NPY_TYPES type, const Array* inputs, const Array* values, Shape terms) {
-  if (stores_value_) allocate(slots_[0], type, values, terms);
+void Results::allocate(Storage type, const Array* typical, const Array* inputs, const Array* values,
+                       Shape terms) {
+  const py::object dtype = dtype_of(type, typical);
+  auto* descr = reinterpret_cast<PyArray_Descr*>(dtype.ptr());
+  if (stores_value_) allocate(slots_[0], type, descr, values, terms);
   for (int i = first_grad_; i < count_; ++i) {
-    allocate(slots_[i], type, &inputs[(i - first_grad_) % inputs_], terms);
+    allocate(slots_[i], type, descr, &inputs[(i - first_grad_) % inputs_], terms);
   }
 }
 
-void Results::allocate(Slot& slot, NPY_TYPES type, const Array* prototype, Shape shape) {
+void Results::allocate(Slot& slot, Storage type, PyArray_Descr* dtype, const Array* prototype,
+                       Shape shape) {
   if (slot.was_given) return;
-  PyArray_Descr* dtype = PyArray_DescrFromType(type);
+  Py_INCREF(dtype);
   PyObject* array = prototype != nullptr
                         ? PyArray_NewLikeArray(prototype->object, NPY_KEEPORDER, dtype, 0)
                         : PyArray_SimpleNewFromDescr(shape.ndim, shape.lengths, dtype);
@@ -132,8 +147,7 @@ void Results::allocate(Slot& slot, NPY_TYPES type, const Array* prototype, Shape
                  "%s%s: %S", caller_.loss.name.c_str(), caller_.method, error.value().ptr());
     throw py::error_already_set();
   }
-  slot.array = {reinterpret_cast<PyArrayObject*>(array),
-                type == NPY_FLOAT ? Storage::float32 : Storage::float64, false, false};
+  slot.array = {reinterpret_cast<PyArrayObject*>(array), type, false, false};
 }
 
 void Results::fill_with_zeros() {

@@ -29,8 +29,9 @@ class Results {
   void keep_apart_from(Array& input, bool may_be_same, Kept& kept) const;
 
   /// Makes what was not given, in the memory order of the inputs; the value in that of `values`, or
-  /// in C order where that is null.
-  void allocate(NPY_TYPES type, const Array* inputs, const Array* values, Shape terms);
+  /// in C order where that is null. `typical` is an array of this type, if there is one.
+  void allocate(Storage type, const Array* typical, const Array* inputs, const Array* values,
+                Shape terms);
 
   void fill_with_zeros();
 
@@ -54,7 +55,8 @@ class Results {
   void read_part(unsigned part, OutName name, PyObject* object, Shape terms, Shape elements);
   void read_slot(Slot& slot, OutName name, PyObject* object, Shape shape);
   void refuse_overlap() const;
-  void allocate(Slot& slot, NPY_TYPES type, const Array* prototype, Shape shape);
+  void allocate(Slot& slot, Storage type, PyArray_Descr* dtype, const Array* prototype,
+                Shape shape);
   static PyObject* release(Slot& slot);
   PyObject* release_all(Slot* slots);
 

@@ -145,6 +145,14 @@ def test_mixed_types(setting: Setting) -> None:
 
 
 @settings(kinds_of_calls())
+@pytest.mark.parametrize("layout", [np.ascontiguousarray, strided_rows])
+def test_narrow_types(setting: Setting, layout: Layout) -> None:
+    call = large_call(setting)
+    narrow = call.map(lambda x: x.astype(np.float16) if x.dtype.kind == "f" else x)
+    check_all(narrow.map(layout), layout)
+
+
+@settings(kinds_of_calls())
 def test_integer_targets(setting: Setting) -> None:
     """Labels, or numbers where the loss has them."""
     check_all(large_call(setting).map(lambda x: x.astype(np.int16), setting.loss.targets))

@@ -103,7 +103,7 @@ def _evaluate(formula: Formula, method: int, values: dict[str, Any]) -> Any:
     positional = {name: values[name] for name in formula.arguments}
     parameters = {name: values[name] for name in formula.parameters}
     weight, reduction = values["weight"], values.get("reduction", "none")
-    arrays = _in_arithmetic_type(formula, positional)
+    arrays, stored = _in_arithmetic_type(formula, positional)
     (value, grads, hesses), mass, spread = _FAMILIES[formula.family](
         formula, arrays, parameters, values
     )
@@ -130,30 +130,44 @@ def _evaluate(formula: Formula, method: int, values: dict[str, Any]) -> Any:
     results: list[Any] = []
     for part in _PARTS[method]:
         if part == VALUE:
-            results.append(_reduce(weighted(value, w), reduction, denominator))
+            reduced = _reduce(weighted(value, w), reduction, denominator)
+            results.append(reduced if reduction != "none" else reduced.astype(stored)[()])
         else:
-            arrays_out = [scaled(x) for x in (grads, hesses)[part - 1]]
+            arrays_out = [scaled(x).astype(stored) for x in (grads, hesses)[part - 1]]
             results.append(arrays_out[0] if len(arrays_out) == 1 else tuple(arrays_out))
     result = results[0] if len(results) == 1 else tuple(results)
     return _put(result, values["out"])
 
 
-def _in_arithmetic_type(formula: Formula, positional: dict[str, Any]) -> dict[str, Array]:
-    """Convert inputs and floating targets to the promotion of their types."""
+def is_narrow(dtype: np.dtype[Any]) -> bool:
+    """Tell whether this is float16 or bfloat16, which are stored so and computed in float32."""
+    return dtype == np.float16 or dtype.name == "bfloat16"
+
+
+def _in_arithmetic_type(
+    formula: Formula, positional: dict[str, Any]
+) -> tuple[dict[str, Array], np.dtype[Any]]:
+    """Convert inputs and floating targets to the promotion of their types.
+
+    Also return the type of the results, which differs where all of them have 16 bits.
+    """
     arrays = {name: np.asarray(x) for name, x in positional.items()}
     promoting = [
         np.float64 if x.dtype.kind in "biu" else x.dtype
         for name, x in arrays.items()
         if not isinstance(positional[name], (float, int))
-        and (name not in formula.targets or x.dtype.kind == "f")
+        and (name not in formula.targets or x.dtype.kind not in "biu")
     ]
-    dtype = np.result_type(*promoting) if promoting else np.dtype(np.float64)
+    types = {np.dtype(np.float32) if is_narrow(np.dtype(t)) else np.dtype(t) for t in promoting}
+    dtype = np.result_type(*types) if types else np.dtype(np.float64)
+    stored = np.dtype(promoting[0]) if len(set(promoting)) == 1 else dtype
 
     def is_label(name: str) -> bool:
         kind = formula.targets.get(name, "whole")
         return kind.startswith("labels") and arrays[name].dtype.kind in "biu"
 
-    return {name: x if is_label(name) else x.astype(dtype) for name, x in arrays.items()}
+    converted = {name: x if is_label(name) else x.astype(dtype) for name, x in arrays.items()}
+    return converted, stored
 
 
 def _as_number(parameter: Any, pred: Array) -> Any:
@@ -257,7 +271,7 @@ def one_hot(labels: Array, classes: int) -> Array:
 
 def _reduce(values: Array, reduction: str, denominator: float) -> Any:
     if reduction == "none":
-        return values[()]
+        return values
     total = np.sum(values, dtype=_wide(values))
     if denominator == 0:
         warnings.warn("Mean of empty slice", RuntimeWarning, stacklevel=4)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastloss.families import Loss
+from fastloss.reference import is_narrow
 
 
 def check_target(loss: Loss, target: ArrayLike) -> None:
@@ -42,6 +43,8 @@ def check_target(loss: Loss, target: ArrayLike) -> None:
     if not domains:
         raise TypeError(f"check_target: argument 'loss': expected a loss, got {loss!r}")
     values = np.asarray(target)
+    if is_narrow(values.dtype):
+        values = values.astype(np.float32)
     if values.dtype.kind not in "biuf":
         raise TypeError(
             f"check_target: argument 'target': expected real numbers, got dtype {values.dtype}"

@@ -150,7 +150,7 @@ struct PointwiseTable {
   int count;
 };
 /// The lists of pointwise losses, each with a kernel file and an entry table.
-#define FASTLOSS_POINTWISE_LISTS(f, level) f(level, regression) f(level, binary)
+#define FASTLOSS_POINTWISE_LISTS(f, level) f(level, regression) f(level, binary) f(level, margins)
 #define FASTLOSS_COUNT(level, name) +1
 constexpr int kPointwiseTables = FASTLOSS_POINTWISE_LISTS(FASTLOSS_COUNT, );
 #undef FASTLOSS_COUNT

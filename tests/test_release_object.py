@@ -23,6 +23,7 @@ COMPILERS_OWN = {"memcpy", "memmove", "memset", "_GLOBAL_OFFSET_TABLE_"}
 ENTRIES = {
     "regression_kernels": "regression_table",
     "binary_kernels": "binary_table",
+    "margins_kernels": "margins_table",
     "rowwise_kernels": "rowwise_table",
     "sum_kernels": "sum_kernels",
     "elementary_kernels": "elementary_table",

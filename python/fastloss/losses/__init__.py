@@ -2,6 +2,6 @@
 """The losses, in modules by what their targets are, and the registry that importing them fills."""
 
 from fastloss.families import losses
-from fastloss.losses import binary, regression, rowwise
+from fastloss.losses import binary, margins, regression, rowwise
 
-__all__ = ["binary", "losses", "regression", "rowwise"]
+__all__ = ["binary", "losses", "margins", "regression", "rowwise"]

@@ -19,7 +19,7 @@ import fastloss as fl
 from cases import METHODS, REDUCTIONS, Call, make_call_from, parts
 from fastloss import _core
 from fastloss.accuracy.settings import Setting, all_settings, default_settings
-from fastloss.domains import Domain
+from fastloss.domains import REAL, Domain
 
 Shape = tuple[int, ...]
 Evaluate = Callable[[Iterable[Call]], Iterator[Any]]
@@ -70,6 +70,10 @@ class Numbers:
         bits = self.bits(shape)
         sign, mantissa = bits & np.uint64(1 << 63), bits & np.uint64((1 << 52) - 1)
         return (sign | exponent << np.uint64(52) | mantissa).view(np.float64)
+
+    def inside(self, domain: Domain, shape: Shape) -> np.ndarray:
+        """Draw numbers of an input's domain."""
+        return self.real(shape) if domain is REAL else self.in_domain(domain, shape)
 
     def in_domain(self, domain: Domain, shape: Shape) -> np.ndarray:
         """Draw numbers of a domain; its ends come often, where they belong to it."""

@@ -66,7 +66,58 @@ struct ModifiedHuber {
   }
 };
 
-using Margins = LossList<Hinge, SquaredHinge, Perceptron, ModifiedHuber>;
+/// log(1 + exp(−z)), z = target·pred.
+struct SoftMargin {
+  static constexpr auto name = "soft_margin";
+  static constexpr double cost = 2.5;
+  static constexpr int parameters = 0;
+  template <class T>
+  INLINE static Terms<T> terms(T pred, T target) {
+    const T z = target * pred;
+    const T wrong = sigmoid(-z);
+    return {.value = softplus(-z),
+            .grad = {-target * wrong},
+            .hess = {target * target * wrong * sigmoid(z)}};
+  }
+};
+
+/// pred for target 1, max(0, margin − pred) for target −1, whose slope at margin is 0.
+struct HingeEmbedding {
+  static constexpr auto name = "hinge_embedding";
+  static constexpr int parameters = 1;
+  template <class T>
+  INLINE static Terms<T> terms(T pred, T target, T margin) {
+    const T linear = select(target > T(0), pred, fma(target, pred, margin));
+    const auto far = (target < T(0)) & (linear <= T(0));
+    const T slope = select(linear == linear, target, linear);
+    return {.value = select(far, T(0), linear), .grad = {select(far, T(0), slope)}, .hess = {T(0)}};
+  }
+};
+
+/// max(0, margin − target·(input1 − input2)); the slope where that becomes 0 is 0.
+struct MarginRanking {
+  static constexpr auto name = "margin_ranking";
+  static constexpr int parameters = 1;
+  template <class T>
+  INLINE static Terms<T, 2> terms(T input1, T input2, T target, T margin) {
+    const auto [difference, lost] = exact_difference(input1, input2);
+    const auto [high, low] = exact_difference(margin, target * difference);
+    T lack = high + correction(fma(-target, lost, low));
+    const auto overflows = abs(difference) == T(Constants<ElementOf<T>>::infinity);
+    if (any(overflows)) {  // the sum may still be a number
+      const T half = fma(-target, half_difference(input1, input2), T(0.5) * margin);
+      lack = select(overflows, T(2) * half, lack);
+    }
+    const auto right = lack <= T(0);
+    const T slope = select(lack == lack, target, lack);
+    return {.value = select(right, T(0), lack),
+            .grad = {select(right, T(0), -slope), select(right, T(0), slope)},
+            .hess = {T(0), T(0)}};
+  }
+};
+
+using Margins = LossList<Hinge, SquaredHinge, Perceptron, ModifiedHuber, SoftMargin, HingeEmbedding,
+                         MarginRanking>;
 
 }  // namespace
 }  // namespace fastloss::FASTLOSS_LEVEL

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 from fastloss import _core, reference
-from fastloss.domains import Domain
+from fastloss.domains import REAL, Domain
 from fastloss.reference import Formula
 
 HessKind = Literal["exact", "zero", "absent"]
@@ -79,6 +79,7 @@ class Loss(Methods, Protocol):
     parameters: Mapping[str, Parameter]
     hess_kind: HessKind
     domain: Mapping[str, Domain]
+    input_domain: Mapping[str, Domain]
     accuracy: Accuracy
     reference: Methods
     formula: Formula
@@ -155,7 +156,10 @@ _METHODS = (
 
 
 def pointwise(
-    accuracy: Accuracy, hess: HessKind = "exact", **domains: Domain
+    accuracy: Accuracy,
+    hess: HessKind = "exact",
+    inputs: Mapping[str, Domain] = MappingProxyType({}),
+    **domains: Domain,
 ) -> Callable[[Body], Loss]:
     """Make a formula of single elements a loss: one term per element.
 
@@ -165,6 +169,8 @@ def pointwise(
         The kernel's bounds.
     hess : {"exact", "zero", "absent"}
         What the second derivative is: exact, zero almost everywhere, or not there.
+    inputs : mapping of str to Domain
+        Of each differentiable input that may not be any real number.
     **domains : Domain
         Of each target and each parameter. Positional arguments without one are the
         differentiable inputs.
@@ -175,7 +181,7 @@ def pointwise(
     with several differentiable inputs, `grad` and `hess` are tuples over them. It runs in any
     floating type; a result whose parts may cancel is a `reference.Parts`.
     """
-    return lambda body: _declare(_POINTWISE, accuracy, hess, domains, body)
+    return lambda body: _declare(_POINTWISE, accuracy, hess, inputs, domains, body)
 
 
 def rowwise(
@@ -194,11 +200,16 @@ def rowwise(
     come as rows with a single 1), and `class_weight`, an array. It returns one value per row and
     derivatives of the scores' shape.
     """
-    return lambda body: _declare(_ROWWISE, accuracy, hess, domains, body)
+    return lambda body: _declare(_ROWWISE, accuracy, hess, {}, domains, body)
 
 
 def _declare(
-    family: _Family, accuracy: Accuracy, hess: HessKind, domains: Mapping[str, Domain], body: Body
+    family: _Family,
+    accuracy: Accuracy,
+    hess: HessKind,
+    input_domains: Mapping[str, Domain],
+    domains: Mapping[str, Domain],
+    body: Body,
 ) -> Loss:
     signature = inspect.signature(body).parameters.values()
     arguments = tuple(p.name for p in signature if p.kind is p.POSITIONAL_OR_KEYWORD)
@@ -260,6 +271,7 @@ def _declare(
     loss.parameters = MappingProxyType(parameters)
     loss.hess_kind = hess
     loss.domain = MappingProxyType({name: domains[name] for name in targets})
+    loss.input_domain = MappingProxyType({name: input_domains.get(name, REAL) for name in inputs})
     loss.accuracy = accuracy
     loss.formula = formula
     _losses[body.__name__] = loss

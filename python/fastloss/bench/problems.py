@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastloss.accuracy.settings import takes_labels
-from fastloss.domains import Domain
+from fastloss.domains import REAL, Domain
 from fastloss.families import Loss
 
 Array = NDArray[Any]
@@ -69,6 +69,9 @@ class Problem:
         }
 
     def _input(self, name: str, generator: np.random.Generator) -> Array:
+        domain = self.loss.input_domain[name]
+        if domain is not REAL:
+            return _numbers(domain, self.dtype, generator, self.shape)
         x = generator.standard_normal(self.shape, np.dtype(self.dtype).type)
         return np.exp(x / 2) if name in POSITIVE_INPUTS else 2 * x
 

@@ -67,3 +67,97 @@ def binary_cross_entropy_with_logits(
     up = negative * np.where(below, tail, rest)
     down = positive * np.where(below, rest, tail)
     return value, Parts(up, -down), (positive + negative) * tail * rest
+
+
+@pointwise(Accuracy(Bounds(3, 3, 4)), inputs={"pred": UNIT}, target=UNIT)
+def binary_cross_entropy(pred: Any, target: Any) -> Any:
+    """Binary cross-entropy (log loss) of probabilities.
+
+    ℓ = −y·log q − (1 − y)·log(1 − q), where q is the prediction and y the target.
+
+    Parameters
+    ----------
+    pred : array_like
+        Predicted probabilities in [0, 1], 0 and 1 included. Other numbers give NaN.
+    target : array_like
+        Probabilities in [0, 1], 0 and 1 included, of the shape of `pred` or a single one.
+        They are not checked; see `fastloss.check_target`.
+
+    Notes
+    -----
+    The gradient is (q − y)/(q·(1 − q)), the second derivative y/q² + (1 − y)/(1 − q)². Nothing is
+    clipped: a prediction of 0 for a positive costs infinitely much, for a negative nothing.
+    Where logits are at hand, `fastloss.binary_cross_entropy_with_logits` keeps what a probability
+    close to 1 has lost.
+
+    In other libraries: ``torch.nn.functional.binary_cross_entropy``, the same number, but no more
+    than 100 for each logarithm; ``sklearn.metrics.log_loss`` and Keras's ``BinaryCrossentropy``,
+    which clip the probabilities.
+
+    References
+    ----------
+    ``torch.nn.functional.binary_cross_entropy``; ``sklearn.metrics.log_loss``.
+
+    Examples
+    --------
+    >>> import fastloss as fl
+    >>> value, grad = fl.binary_cross_entropy.value_and_grad(
+    ...     [0.5, 0.0, 0.0], [1, 0, 1], reduction="none"
+    ... )
+    >>> print(value)
+    [0.69314718 0.                inf]
+    >>> grad
+    array([ -2.,   1., -inf])
+    """
+    q = np.where((pred >= 0) & (pred <= 1), np.abs(pred), np.nan)
+    never, always = target == 0, target == 1
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value = -np.where(never, 0, target * np.log(q)) - np.where(
+            always, 0, (1 - target) * np.log1p(-q)
+        )
+        slope = (q - target) / (q * (1 - q))
+        grad = np.where(never, 1 / (1 - q), np.where(always, -1 / q, slope))
+        up = np.where(never, 0, target / q / q)
+        down = np.where(always, 0, (1 - target) / (1 - q) / (1 - q))
+    return value, grad, up + down
+
+
+@pointwise(Accuracy(Bounds(3, 4, 3)), target=UNIT)
+def exponential(pred: Any, target: Any) -> Any:
+    """Exponential loss, of AdaBoost.
+
+    ℓ = y·exp(−x) + (1 − y)·exp(x), where x is the prediction and y the target.
+
+    Parameters
+    ----------
+    pred : array_like
+        Raw scores: any real numbers, half of the logarithm of the odds.
+    target : array_like
+        Probabilities in [0, 1], 0 and 1 included, of the shape of `pred` or a single one.
+        They are not checked; see `fastloss.check_target`.
+
+    Notes
+    -----
+    The gradient is (1 − y)·exp(x) − y·exp(−x), the second derivative the loss itself.
+
+    In other libraries: scikit-learn's exponential loss, which
+    ``GradientBoostingClassifier(loss="exponential")`` has, the same number.
+
+    References
+    ----------
+    Y. Freund and R. E. Schapire, A decision-theoretic generalization of on-line learning and an
+    application to boosting, Journal of Computer and System Sciences 55 (1997).
+
+    Examples
+    --------
+    >>> import fastloss as fl
+    >>> fl.exponential([0.0, 1.0, -1.0], [1, 1, 1], reduction="none").round(6)
+    array([1.      , 0.367879, 2.718282])
+    >>> fl.exponential.grad([0.0, 1.0, -1.0], [0.5, 1, 1], reduction="sum").round(6)
+    array([ 0.      , -0.367879, -2.718282])
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        falling = np.where(target == 0, 0, target * np.exp(-pred))
+        rising = np.where(target == 1, 0, (1 - target) * np.exp(pred))
+    value = falling + rising
+    return value, Parts(rising, -falling), value

@@ -174,7 +174,7 @@ struct PointwiseTable {
   int count;
 };
 /// The lists of pointwise losses, each with a kernel file and an entry table.
-#define FASTLOSS_POINTWISE_LISTS(f, level) f(level, regression) f(level, binary)
+#define FASTLOSS_POINTWISE_LISTS(f, level) f(level, regression) f(level, binary) f(level, margins)
 /// The same of row-wise losses.
 #define FASTLOSS_ROWWISE_LISTS(f, level) f(level, cross_entropy)
 #define FASTLOSS_COUNT(level, name) +1

@@ -14,7 +14,7 @@ import pytest
 
 import fastloss as fl
 from fastloss.accuracy.settings import Setting, default_settings
-from fastloss.domains import Domain, Labels, Probabilities
+from fastloss.domains import REAL, Domain, Labels, Probabilities
 
 METHODS = ("value", "grad", "value_and_grad", "grad_and_hess", "value_grad_and_hess")
 REDUCTIONS = ("mean", "sum", "none")
@@ -121,8 +121,8 @@ def bound(function: Any, method: str) -> Callable[..., Any]:
 class Source(Protocol):
     """Where the arguments of calls come from."""
 
-    def real(self, shape: tuple[int, ...]) -> np.ndarray:
-        """Draw numbers of either sign."""
+    def inside(self, domain: Domain, shape: tuple[int, ...]) -> np.ndarray:
+        """Draw numbers of either sign, or of a bounded domain, away from its ends."""
 
     def in_domain(self, domain: Domain, shape: tuple[int, ...]) -> np.ndarray:
         """Draw numbers of a domain."""
@@ -148,7 +148,7 @@ def make_call_from(source: Source, setting: Setting, shape: tuple[int, ...], dty
     arrays = {}
     for name in arguments_of(loss):
         if name in loss.inputs:
-            arrays[name] = source.real(shape).astype(dtype)
+            arrays[name] = source.inside(loss.input_domain[name], shape).astype(dtype)
         else:
             arrays[name] = _target(source, setting, name, shape, dtype)
     return Call(loss, arrays, dict(setting.parameters))
@@ -170,8 +170,11 @@ def _target(
 class _Random:
     generator: np.random.Generator
 
-    def real(self, shape: tuple[int, ...]) -> np.ndarray:
-        return self.generator.normal(scale=2.5, size=shape)
+    def inside(self, domain: Domain, shape: tuple[int, ...]) -> np.ndarray:
+        if domain is REAL:
+            return self.generator.normal(scale=2.5, size=shape)
+        span = domain.high - domain.low
+        return self.generator.uniform(domain.low + 0.1 * span, domain.high - 0.1 * span, shape)
 
     def in_domain(self, domain: Domain, shape: tuple[int, ...]) -> np.ndarray:
         return np.asarray(sample(domain, self.generator, shape))

@@ -150,6 +150,7 @@ def _varying(setting: Setting, call: Call, name: str) -> Iterator[Fault]:
         for kind, x in wrong.items():
             yield Fault(f"{name}: {kind}", call.given(**{name: x}), name, TypeError, "", False)
         return
+    below = setting.loss.parameters[name].domain.low - 1  # infinite for any real number
     bad = row.copy()
     bad[-1] = np.nan
     for kind, x in {
@@ -159,7 +160,7 @@ def _varying(setting: Setting, call: Call, name: str) -> Iterator[Fault]:
         "matrix": row[None],
         "whole": np.full(call.first.shape, fine),
         "NaN among them": bad,
-        "below the domain among them": np.where(np.isnan(bad), -1e300, bad),
+        "below the domain among them": np.where(np.isnan(bad), below, bad),
     }.items():
         yield Fault(f"{name}: {kind}", call.given(**{name: x}), name, ValueError, "", False)
     yield Fault(f"{name}: text", call.given(**{name: ["1"] * length}), name, TypeError, "", False)

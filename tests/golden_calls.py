@@ -11,6 +11,7 @@ import hashlib
 import math
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -70,6 +71,10 @@ class Numbers:
         bits = self.bits(shape)
         sign, mantissa = bits & np.uint64(1 << 63), bits & np.uint64((1 << 52) - 1)
         return (sign | exponent << np.uint64(52) | mantissa).view(np.float64)
+
+    def inside(self, domain: Domain, shape: Shape) -> np.ndarray:
+        """Draw numbers of an input's domain without its ends, where losses may be infinite."""
+        return self.in_domain(replace(domain, includes_low=False, includes_high=False), shape)
 
     def in_domain(self, domain: Domain, shape: Shape) -> np.ndarray:
         """Draw numbers of a domain; its ends come often, where they belong to it."""

@@ -17,6 +17,7 @@ from cases import losses
 from fastloss import _core
 from fastloss.accuracy import errors, measurement, points, runs
 from fastloss.accuracy.settings import Setting, all_settings, examples
+from fastloss.domains import REAL
 from fastloss.families import Bounds
 from fastloss.reference import Parts
 from kernel_sources import sources_of
@@ -163,7 +164,12 @@ def ordinary(setting: Setting, count: int = 12) -> points.Arrays:
     loss = setting.loss
     generator = np.random.default_rng(7)
     shape = (6, 4) if loss.family == "rowwise" else (count,)
-    arrays = {name: generator.normal(size=shape) * 3 for name in loss.inputs}
+    arrays = {
+        name: generator.normal(size=shape) * 3
+        if domain is REAL
+        else generator.uniform(domain.low, domain.high, shape)
+        for name, domain in loss.input_domain.items()
+    }
     for name, domain in loss.domain.items():
         if setting.labelled:
             arrays[name] = generator.integers(shape[-1], size=shape[:-1])

@@ -23,7 +23,9 @@ COMPILERS_OWN = {"memcpy", "memmove", "memset", "_GLOBAL_OFFSET_TABLE_"}
 ENTRIES = {
     "regression_kernels": "regression_table",
     "binary_kernels": "binary_table",
+    "margins_kernels": "margins_table",
     "cross_entropy_kernels": "cross_entropy_table",
+    "narrow_kernels": "narrow_kernels",
     "sum_kernels": "sum_kernels",
     "elementary_kernels": "elementary_table",
     "roofline_kernels": "roofline_kernel",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Formulas of pointwise losses for targets of two classes.
+// Formulas of pointwise losses for targets of two classes: 0, 1, and probabilities between them.
 #pragma once
 
 #include "terms.hpp"
@@ -37,67 +37,60 @@ struct BinaryCrossEntropyWithLogits {
   }
 };
 
-/// max(0, 1 − z), z = target·pred; the slope at z = 1 is 0.
-struct Hinge {
-  static constexpr auto name = "hinge";
+/// −y·log q − (1 − y)·log(1 − q) for q in [0, 1], NaN elsewhere; a part with factor 0 is 0.
+struct BinaryCrossEntropy {
+  static constexpr auto name = "binary_cross_entropy";
+  static constexpr double cost = 3;
   static constexpr int parameters = 0;
   template <class T>
   INLINE static Terms<T> terms(T pred, T target) {
-    const T margin = fma(-target, pred, T(1));
-    const auto right = margin <= T(0);
-    const T slope = select(margin == margin, -target, margin);
-    return {
-        .value = select(right, T(0), margin), .grad = {select(right, T(0), slope)}, .hess = {T(0)}};
+    using C = Constants<ElementOf<T>>;
+    const T q = select((pred >= T(0)) & (pred <= T(1)), abs(pred), T(C::nan));
+    const T rest = T(1) - q;
+    const T negative = T(1) - target;
+    const auto never = target == T(0), always = negative == T(0);
+    // (q − y) / (q (1 − q)), of which a factor cancels for y = 0 and y = 1.
+    const T slope = select(never, T(1), select(always, T(-1), q - target));
+    const T divisor = select(never, rest, select(always, q, q * rest));
+    const T value =
+        select(never, T(0), target * log(q)) + select(always, T(0), negative * log1p(-q));
+    return {.value = T(0) - value,  // never −0
+            .grad = {slope / divisor},
+            .hess = {select(never, T(0), target / q / q) +
+                     select(always, T(0), negative / rest / rest)}};
   }
 };
 
-/// max(0, 1 − z)², z = target·pred.
-struct SquaredHinge {
-  static constexpr auto name = "squared_hinge";
+/// y·exp(−x) + (1 − y)·exp(x); a part with factor 0 is 0.
+struct Exponential {
+  static constexpr auto name = "exponential";
+  static constexpr double cost = 1.5;
   static constexpr int parameters = 0;
   template <class T>
   INLINE static Terms<T> terms(T pred, T target) {
-    const auto [margin, lost] = exact_difference(T(1), target * pred);
-    const auto right = margin <= T(0);
-    const T twice = T(2) * margin;
-    const T value = fma(margin, margin, correction(twice * lost));
-    return {.value = select(right, T(0), value),
-            .grad = {select(right, T(0), -target * twice)},
-            .hess = {select(margin < T(0), T(0), T(2) * target * target)}};
+    using C = Constants<ElementOf<T>>;
+    constexpr ElementOf<T> largest = is_single<T> ? 200 : 1460;  // more is infinite, times any y
+    constexpr ElementOf<T> rounder = C::rounder + Float<ElementOf<T>>::exponent_bias;
+    const auto below = pred < T(0);
+    const T against = select(below, target, T(1) - target);  // the factor of what grows with |x|
+    const T with = select(below, T(1) - target, target);
+    // exp(|x|) = m·2ⁿ. Of the powers of two, which may be too large or too small for a number,
+    // those come first that make a subnormal factor normal.
+    const T size = min(T(largest), abs(pred));
+    const T n = nearest_power(size);
+    const T m = exp_reduced(size, n).high;
+    const T third = fma(n, T(ElementOf<T>(1) / 3), T(C::rounder)) - T(C::rounder);
+    const T rest = n - (third + third);
+    const auto power = [](T k) { return power_of_two<T>(to_bits(k + T(rounder))); };
+    const T grows = against * power(third) * power(third) * m * power(rest);
+    const T falls = with / m * power(-third) * power(-third) * power(-rest);
+    const T slope = grows - falls;
+    const T value = grows + falls;
+    return {.value = value, .grad = {select(below, -slope, slope)}, .hess = {value}};
   }
 };
 
-/// max(0, −z), z = target·pred; the slope at z = 0 is 0.
-struct Perceptron {
-  static constexpr auto name = "perceptron";
-  static constexpr int parameters = 0;
-  template <class T>
-  INLINE static Terms<T> terms(T pred, T target) {
-    const T wrong = -target * pred;
-    const auto right = wrong <= T(0);
-    const T slope = select(wrong == wrong, -target, wrong);
-    return {
-        .value = select(right, T(0), wrong), .grad = {select(right, T(0), slope)}, .hess = {T(0)}};
-  }
-};
-
-/// max(0, 1 − z)² for z ≥ −1, −4z beyond, z = target·pred.
-struct ModifiedHuber {
-  static constexpr auto name = "modified_huber";
-  static constexpr int parameters = 0;
-  template <class T>
-  INLINE static Terms<T> terms(T pred, T target) {
-    const T z = target * pred;
-    const auto quadratic = SquaredHinge::terms(pred, target);
-    const auto linear = z < T(-1);
-    return {.value = select(linear, T(-4) * z, quadratic.value),
-            .grad = {select(linear, T(-4) * target, quadratic.grad[0])},
-            .hess = {select(linear, T(0), quadratic.hess[0])}};
-  }
-};
-
-using Binary =
-    LossList<BinaryCrossEntropyWithLogits, Hinge, SquaredHinge, Perceptron, ModifiedHuber>;
+using Binary = LossList<BinaryCrossEntropyWithLogits, BinaryCrossEntropy, Exponential>;
 
 }  // namespace
 }  // namespace fastloss::FASTLOSS_LEVEL

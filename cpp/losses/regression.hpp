@@ -31,12 +31,6 @@ struct MeanAbsoluteError {
   }
 };
 
-/// (pred − target)/2, which is a number where pred − target is too large for one.
-template <class T>
-INLINE T half_difference(T pred, T target) {
-  return T(0.5) * pred - T(0.5) * target;
-}
-
 /// Whether |r + lost| > threshold, for r + lost = pred − target and size = |r|.
 template <class T>
 INLINE auto is_beyond(ExactSum<T> difference, T size, T threshold) {

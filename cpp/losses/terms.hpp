@@ -19,5 +19,11 @@ struct Terms {
   T hess[inputs];
 };
 
+/// (a − b)/2, which is a number where a − b is too large for one.
+template <class T>
+INLINE T half_difference(T a, T b) {
+  return T(0.5) * a - T(0.5) * b;
+}
+
 }  // namespace
 }  // namespace fastloss::FASTLOSS_LEVEL

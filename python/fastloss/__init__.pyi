@@ -27,18 +27,22 @@ from fastloss.threading import threads as threads
 
 __all__ = [
     "__version__",
+    "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "check_target",
     "cross_entropy",
     "epsilon_insensitive",
     "expectile",
+    "exponential",
     "gaussian_nll",
     "get_num_threads",
     "half_squared_error",
     "hinge",
+    "hinge_embedding",
     "huber",
     "losses",
     "mae",
+    "margin_ranking",
     "modified_huber",
     "mse",
     "numerics_version",
@@ -48,6 +52,7 @@ __all__ = [
     "set_num_threads",
     "show_config",
     "smooth_l1",
+    "soft_margin",
     "squared_epsilon_insensitive",
     "squared_hinge",
     "threads",
@@ -120,6 +125,195 @@ class _BinaryCrossEntropyWithLogits(_BinaryCrossEntropyWithLogitsMethods, _Loss,
     reference: _BinaryCrossEntropyWithLogitsMethods
 binary_cross_entropy_with_logits: _BinaryCrossEntropyWithLogits
 """Binary cross-entropy (logistic loss) of logits."""
+
+class _BinaryCrossEntropyMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+    ) -> float: ...
+class _BinaryCrossEntropy(_BinaryCrossEntropyMethods, _Loss, Protocol):
+    reference: _BinaryCrossEntropyMethods
+binary_cross_entropy: _BinaryCrossEntropy
+"""Binary cross-entropy (log loss) of probabilities."""
+
+class _ExponentialMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+    ) -> float: ...
+class _Exponential(_ExponentialMethods, _Loss, Protocol):
+    reference: _ExponentialMethods
+exponential: _Exponential
+"""Exponential loss, of AdaBoost."""
+
+class _CrossEntropyMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, logits: ArrayLike, target: ArrayLike, *, label_smoothing: _Number = 0.0,
+        z_loss: _Number = 0.0, temperature: _Number = 1.0, softcap: _Number | None = None,
+        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
+        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, logits: ArrayLike, target: ArrayLike, *, label_smoothing: _Number = 0.0,
+        z_loss: _Number = 0.0, temperature: _Number = 1.0, softcap: _Number | None = None,
+        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
+        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, logits: ArrayLike, target: ArrayLike, *, label_smoothing: _Number = 0.0,
+        z_loss: _Number = 0.0, temperature: _Number = 1.0, softcap: _Number | None = None,
+        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
+        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, logits: ArrayLike, target: ArrayLike, *, label_smoothing: _Number = 0.0,
+        z_loss: _Number = 0.0, temperature: _Number = 1.0, softcap: _Number | None = None,
+        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
+        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, logits: ArrayLike, target: ArrayLike, *, label_smoothing: _Number = 0.0,
+        z_loss: _Number = 0.0, temperature: _Number = 1.0, softcap: _Number | None = None,
+        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
+        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, logits: ArrayLike, target: ArrayLike, *, label_smoothing: _Number = 0.0,
+        z_loss: _Number = 0.0, temperature: _Number = 1.0, softcap: _Number | None = None,
+        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
+        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, logits: ArrayLike, target: ArrayLike, *, label_smoothing: _Number = 0.0,
+        z_loss: _Number = 0.0, temperature: _Number = 1.0, softcap: _Number | None = None,
+        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
+        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, logits: ArrayLike, target: ArrayLike, *, label_smoothing: _Number = 0.0,
+        z_loss: _Number = 0.0, temperature: _Number = 1.0, softcap: _Number | None = None,
+        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
+        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, logits: ArrayLike, target: ArrayLike, *, label_smoothing: _Number = 0.0,
+        z_loss: _Number = 0.0, temperature: _Number = 1.0, softcap: _Number | None = None,
+        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
+        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+    ) -> float: ...
+class _CrossEntropy(_CrossEntropyMethods, _Loss, Protocol):
+    reference: _CrossEntropyMethods
+cross_entropy: _CrossEntropy
+"""Cross-entropy of softmax(logits) against labels or probabilities."""
 
 class _HingeMethods(_Methods, Protocol):
     @overload
@@ -337,86 +531,178 @@ class _ModifiedHuber(_ModifiedHuberMethods, _Loss, Protocol):
 modified_huber: _ModifiedHuber
 """Squared hinge that becomes linear: the modified Huber loss of classification."""
 
-class _CrossEntropyMethods(_Methods, Protocol):
+class _SoftMarginMethods(_Methods, Protocol):
     @overload
     def __call__(
-        self, logits: ArrayLike, target: ArrayLike, *, label_smoothing: _Number = 0.0,
-        z_loss: _Number = 0.0, temperature: _Number = 1.0, softcap: _Number | None = None,
-        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
-        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
         reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
         out: None = None,
     ) -> float: ...
     @overload
     def __call__(
-        self, logits: ArrayLike, target: ArrayLike, *, label_smoothing: _Number = 0.0,
-        z_loss: _Number = 0.0, temperature: _Number = 1.0, softcap: _Number | None = None,
-        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
-        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
         reduction: Literal["none"], normalizer: _Number | None = None, out: _Slot = None,
     ) -> _Array: ...
     def grad(
-        self, logits: ArrayLike, target: ArrayLike, *, label_smoothing: _Number = 0.0,
-        z_loss: _Number = 0.0, temperature: _Number = 1.0, softcap: _Number | None = None,
-        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
-        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
         reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
         out: _Slot = None,
     ) -> _Array: ...
     @overload
     def value_and_grad(
-        self, logits: ArrayLike, target: ArrayLike, *, label_smoothing: _Number = 0.0,
-        z_loss: _Number = 0.0, temperature: _Number = 1.0, softcap: _Number | None = None,
-        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
-        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
         reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
         out: tuple[None, _Slot] | None = None,
     ) -> tuple[float, _Array]: ...
     @overload
     def value_and_grad(
-        self, logits: ArrayLike, target: ArrayLike, *, label_smoothing: _Number = 0.0,
-        z_loss: _Number = 0.0, temperature: _Number = 1.0, softcap: _Number | None = None,
-        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
-        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
         reduction: Literal["none"], normalizer: _Number | None = None,
         out: tuple[_Slot, _Slot] | None = None,
     ) -> tuple[_Array, _Array]: ...
     def grad_and_hess(
-        self, logits: ArrayLike, target: ArrayLike, *, label_smoothing: _Number = 0.0,
-        z_loss: _Number = 0.0, temperature: _Number = 1.0, softcap: _Number | None = None,
-        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
-        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
         reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
         out: tuple[_Slot, _Slot] | None = None,
     ) -> tuple[_Array, _Array]: ...
     @overload
     def value_grad_and_hess(
-        self, logits: ArrayLike, target: ArrayLike, *, label_smoothing: _Number = 0.0,
-        z_loss: _Number = 0.0, temperature: _Number = 1.0, softcap: _Number | None = None,
-        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
-        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
         reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
         out: tuple[None, _Slot, _Slot] | None = None,
     ) -> tuple[float, _Array, _Array]: ...
     @overload
     def value_grad_and_hess(
-        self, logits: ArrayLike, target: ArrayLike, *, label_smoothing: _Number = 0.0,
-        z_loss: _Number = 0.0, temperature: _Number = 1.0, softcap: _Number | None = None,
-        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
-        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
         reduction: Literal["none"], normalizer: _Number | None = None,
         out: tuple[_Slot, _Slot, _Slot] | None = None,
     ) -> tuple[_Array, _Array, _Array]: ...
     def weight_sum(
-        self, logits: ArrayLike, target: ArrayLike, *, label_smoothing: _Number = 0.0,
-        z_loss: _Number = 0.0, temperature: _Number = 1.0, softcap: _Number | None = None,
-        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
-        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
     ) -> float: ...
-class _CrossEntropy(_CrossEntropyMethods, _Loss, Protocol):
-    reference: _CrossEntropyMethods
-cross_entropy: _CrossEntropy
-"""Cross-entropy of softmax(logits) against labels or probabilities."""
+class _SoftMargin(_SoftMarginMethods, _Loss, Protocol):
+    reference: _SoftMarginMethods
+soft_margin: _SoftMargin
+"""Logistic loss of a margin."""
+
+class _HingeEmbeddingMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, margin: float | ArrayLike = 1.0,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, margin: float | ArrayLike = 1.0,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, pred: ArrayLike, target: ArrayLike, *, margin: float | ArrayLike = 1.0,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, margin: float | ArrayLike = 1.0,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, margin: float | ArrayLike = 1.0,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, margin: float | ArrayLike = 1.0,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, margin: float | ArrayLike = 1.0,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, margin: float | ArrayLike = 1.0,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, pred: ArrayLike, target: ArrayLike, *, margin: float | ArrayLike = 1.0,
+        weight: ArrayLike | None = None,
+    ) -> float: ...
+class _HingeEmbedding(_HingeEmbeddingMethods, _Loss, Protocol):
+    reference: _HingeEmbeddingMethods
+hinge_embedding: _HingeEmbedding
+"""Distances of similar pairs, and what distances of dissimilar pairs lack of a margin."""
+
+class _MarginRankingMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, input1: ArrayLike, input2: ArrayLike, target: ArrayLike, *,
+        margin: float | ArrayLike = 0.0, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, input1: ArrayLike, input2: ArrayLike, target: ArrayLike, *,
+        margin: float | ArrayLike = 0.0, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, input1: ArrayLike, input2: ArrayLike, target: ArrayLike, *,
+        margin: float | ArrayLike = 0.0, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: _Slots2 = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, input1: ArrayLike, input2: ArrayLike, target: ArrayLike, *,
+        margin: float | ArrayLike = 0.0, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slots2] | None = None,
+    ) -> tuple[float, tuple[_Array, _Array]]: ...
+    @overload
+    def value_and_grad(
+        self, input1: ArrayLike, input2: ArrayLike, target: ArrayLike, *,
+        margin: float | ArrayLike = 0.0, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slots2] | None = None,
+    ) -> tuple[_Array, tuple[_Array, _Array]]: ...
+    def grad_and_hess(
+        self, input1: ArrayLike, input2: ArrayLike, target: ArrayLike, *,
+        margin: float | ArrayLike = 0.0, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: tuple[_Slots2, _Slots2] | None = None,
+    ) -> tuple[tuple[_Array, _Array], tuple[_Array, _Array]]: ...
+    @overload
+    def value_grad_and_hess(
+        self, input1: ArrayLike, input2: ArrayLike, target: ArrayLike, *,
+        margin: float | ArrayLike = 0.0, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slots2, _Slots2] | None = None,
+    ) -> tuple[float, tuple[_Array, _Array], tuple[_Array, _Array]]: ...
+    @overload
+    def value_grad_and_hess(
+        self, input1: ArrayLike, input2: ArrayLike, target: ArrayLike, *,
+        margin: float | ArrayLike = 0.0, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slots2, _Slots2] | None = None,
+    ) -> tuple[_Array, tuple[_Array, _Array], tuple[_Array, _Array]]: ...
+    def weight_sum(
+        self, input1: ArrayLike, input2: ArrayLike, target: ArrayLike, *,
+        margin: float | ArrayLike = 0.0, weight: ArrayLike | None = None,
+    ) -> float: ...
+class _MarginRanking(_MarginRankingMethods, _Loss, Protocol):
+    reference: _MarginRankingMethods
+margin_ranking: _MarginRanking
+"""Hinge loss of the difference of two scores: which of them shall be higher."""
 
 class _MseMethods(_Methods, Protocol):
     @overload

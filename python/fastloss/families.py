@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 from fastloss import _core, reference
-from fastloss.domains import Domain, Labels
+from fastloss.domains import REAL, Domain, Labels
 from fastloss.reference import Formula
 
 HessKind = Literal["exact", "zero", "absent"]
@@ -79,6 +79,7 @@ class Loss(Methods, Protocol):
     parameters: Mapping[str, Parameter]
     hess_kind: HessKind
     domain: Mapping[str, Domain]
+    input_domain: Mapping[str, Domain]
     accuracy: Accuracy
     reference: Methods
     formula: Formula
@@ -163,7 +164,10 @@ _METHODS = (
 
 
 def pointwise(
-    accuracy: Accuracy, hess: HessKind = "exact", **domains: Domain
+    accuracy: Accuracy,
+    hess: HessKind = "exact",
+    inputs: Mapping[str, Domain] = MappingProxyType({}),
+    **domains: Domain,
 ) -> Callable[[Body], Loss]:
     """Make a formula of single elements a loss: one term per element.
 
@@ -173,6 +177,8 @@ def pointwise(
         The kernel's bounds.
     hess : {"exact", "zero", "absent"}
         What the second derivative is: exact, zero almost everywhere, or not there.
+    inputs : mapping of str to Domain
+        Of each differentiable input that may not be any real number.
     **domains : Domain
         Of each target and each parameter. Positional arguments without one are the
         differentiable inputs.
@@ -183,7 +189,9 @@ def pointwise(
     with several differentiable inputs, `grad` and `hess` are tuples over them. It runs in any
     floating type; a result whose parts may cancel is a `reference.Parts`.
     """
-    return lambda body: _declare(_POINTWISE, accuracy, hess, domains, body)
+    return lambda body: _declare(
+        _POINTWISE, domains, body, accuracy=accuracy, hess=hess, input_domains=inputs
+    )
 
 
 def rowwise(
@@ -205,11 +213,19 @@ def rowwise(
     """
     labelled = any(isinstance(domain, Labels) for domain in domains.values())
     family = _LABELLED if labelled else _ROWWISE
-    return lambda body: _declare(family, accuracy, hess, domains, body)
+    return lambda body: _declare(
+        family, domains, body, accuracy=accuracy, hess=hess, input_domains={}
+    )
 
 
 def _declare(
-    family: _Family, accuracy: Accuracy, hess: HessKind, domains: Mapping[str, Domain], body: Body
+    family: _Family,
+    domains: Mapping[str, Domain],
+    body: Body,
+    *,
+    accuracy: Accuracy,
+    hess: HessKind,
+    input_domains: Mapping[str, Domain],
 ) -> Loss:
     signature = inspect.signature(body).parameters.values()
     arguments = tuple(p.name for p in signature if p.kind is p.POSITIONAL_OR_KEYWORD)
@@ -273,6 +289,7 @@ def _declare(
     loss.parameters = MappingProxyType(parameters)
     loss.hess_kind = hess
     loss.domain = MappingProxyType({name: domains[name] for name in targets})
+    loss.input_domain = MappingProxyType({name: input_domains.get(name, REAL) for name in inputs})
     loss.accuracy = accuracy
     loss.formula = formula
     _losses[body.__name__] = loss

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastloss.accuracy.settings import Setting, examples
-from fastloss.domains import Domain, Labels, Probabilities
+from fastloss.domains import REAL, Domain, Labels, Probabilities
 
 Array = NDArray[Any]
 Arrays = dict[str, Array]
@@ -29,7 +29,9 @@ def drawn(setting: Setting, dtype: Any, count: int, seed: int) -> Arrays:
     if loss.family == "rowwise":
         classes = CLASSES[seed % len(CLASSES)] if seed % 100 else MANY_CLASSES
         return _rows(setting, dtype, max(count // classes, 1), classes, generator)
-    arrays = {name: _numbers(dtype, count, generator) for name in loss.inputs}
+    arrays = {
+        name: _inputs(domain, dtype, count, generator) for name, domain in loss.input_domain.items()
+    }
     first = arrays[loss.inputs[0]]
     return arrays | {name: _targets(loss.domain[name], first, generator) for name in loss.targets}
 
@@ -43,7 +45,10 @@ def consecutive(setting: Setting, start: int, count: int, variant: int) -> Array
     loss = setting.loss
     if loss.family == "rowwise":
         return _rows_of(setting, numbers, variant)
-    values = {name: [2.0, 0.1] for name in loss.inputs}
+    values: dict[str, list[float]] = {
+        name: [2.0, 0.1] if domain is REAL else examples(domain)
+        for name, domain in loss.input_domain.items()
+    }
     values |= {name: examples(loss.domain[name]) for name in loss.targets}
     arrays = {name: np.full(count, x[variant % len(x)], np.float32) for name, x in values.items()}
     return arrays | {loss.inputs[variant % len(loss.inputs)]: numbers}
@@ -67,6 +72,15 @@ def _numbers(dtype: Any, count: int, generator: np.random.Generator) -> Array:
     which = generator.integers(3, size=count)
     sign = generator.choice([-1, 1], count)
     return np.choose(which, [bits, (sign * sizes).astype(dtype), moderate.astype(dtype)])
+
+
+def _inputs(domain: Domain, dtype: Any, count: int, generator: np.random.Generator) -> Array:
+    """Draw numbers, and others of the domain in the place of those that lie beyond it."""
+    numbers = _numbers(dtype, count, generator)
+    if domain is REAL:
+        return numbers
+    beyond = (numbers < domain.low) | (numbers > domain.high)
+    return np.where(beyond, _targets(domain, numbers, generator), numbers)
 
 
 def _targets(domain: Domain, first: Array, generator: np.random.Generator) -> Array:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastloss.domains import Domain, Labels, Probabilities
+from fastloss.domains import REAL, Domain, Labels, Probabilities
 from fastloss.families import Loss
 
 Array = NDArray[Any]
@@ -68,6 +68,9 @@ class Problem:
         }
 
     def _input(self, name: str, generator: np.random.Generator) -> Array:
+        domain = self.loss.input_domain[name]
+        if domain is not REAL:
+            return _numbers(domain, self.dtype, generator, self.shape)
         x = generator.standard_normal(self.shape, np.dtype(self.dtype).type)
         return np.exp(x / 2) if name in POSITIVE_INPUTS else 2 * x
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Pointwise losses for targets of two classes."""
+"""Pointwise losses for targets of two classes: 0, 1, and probabilities between them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from fastloss.domains import NON_NEGATIVE, SIGN, UNIT
+from fastloss.domains import NON_NEGATIVE, UNIT
 from fastloss.families import Accuracy, Bounds, pointwise
 from fastloss.reference import Parts
-
-ROUNDED_ONCE = Accuracy(Bounds(1, 1, 1))
 
 
 @pointwise(Accuracy(Bounds(2, 3, 6)), target=UNIT, pos_weight=NON_NEGATIVE, label_smoothing=UNIT)
@@ -71,161 +69,95 @@ def binary_cross_entropy_with_logits(
     return value, Parts(up, -down), (positive + negative) * tail * rest
 
 
-@pointwise(ROUNDED_ONCE, hess="zero", target=SIGN)
-def hinge(pred: Any, target: Any) -> Any:
-    """Hinge loss, of support vector machines.
+@pointwise(Accuracy(Bounds(3, 3, 4)), inputs={"pred": UNIT}, target=UNIT)
+def binary_cross_entropy(pred: Any, target: Any) -> Any:
+    """Binary cross-entropy (log loss) of probabilities.
 
-    ℓ = max(0, 1 − z), z = target·pred.
-
-    Parameters
-    ----------
-    pred : array_like
-        Raw scores: any real numbers.
-    target : array_like
-        -1 or 1, of the shape of `pred` or a single one. They are not checked; see
-        `fastloss.check_target`.
-
-    Notes
-    -----
-    The gradient is −target for z < 1 and 0 beyond; at the kink z = 1 it is 0, the subgradient of
-    least norm. The second derivative is 0 almost everywhere.
-
-    In other libraries: ``optax.hinge_loss``, Keras's ``Hinge`` (a mean over the last axis),
-    ``sklearn.metrics.hinge_loss`` and ``SGDClassifier(loss="hinge")``, the same number; XGBoost's
-    ``binary:hinge`` has targets 0 and 1.
-
-    References
-    ----------
-    C. Cortes and V. Vapnik, Support-vector networks, Machine Learning 20 (1995).
-
-    Examples
-    --------
-    >>> import fastloss as fl
-    >>> fl.hinge([0.5, -2.0, 3.0], [1, 1, 1], reduction="none")
-    array([0.5, 3. , 0. ])
-    >>> fl.hinge.grad([0.5, -2.0, 3.0], [1, 1, 1], reduction="sum")
-    array([-1., -1.,  0.])
-    """
-    margin = 1 - target * pred
-    slope = np.where(margin > 0, -target, np.where(margin <= 0, 0, margin))
-    return np.where(margin <= 0, 0, margin), slope, np.zeros_like(margin)
-
-
-@pointwise(ROUNDED_ONCE, target=SIGN)
-def squared_hinge(pred: Any, target: Any) -> Any:
-    """Squared hinge loss, of smooth support vector machines.
-
-    ℓ = max(0, 1 − z)², z = target·pred.
+    ℓ = −y·log q − (1 − y)·log(1 − q), where q is the prediction and y the target.
 
     Parameters
     ----------
     pred : array_like
-        Raw scores: any real numbers.
+        Predicted probabilities in [0, 1], 0 and 1 included. Other numbers give NaN.
     target : array_like
-        -1 or 1, of the shape of `pred` or a single one. They are not checked; see
-        `fastloss.check_target`.
+        Probabilities in [0, 1], 0 and 1 included, of the shape of `pred` or a single one.
+        They are not checked; see `fastloss.check_target`.
 
     Notes
     -----
-    The gradient is −2·target·(1 − z) for z < 1 and 0 beyond; the second derivative is 2 and 0, at
-    z = 1 that of the quadratic side.
+    The gradient is (q − y)/(q·(1 − q)), the second derivative y/q² + (1 − y)/(1 − q)². Nothing is
+    clipped: a prediction of 0 for a positive costs infinitely much, for a negative nothing.
+    Where logits are at hand, `fastloss.binary_cross_entropy_with_logits` keeps what a probability
+    close to 1 has lost.
 
-    In other libraries: Keras's ``SquaredHinge`` (a mean over the last axis) and
-    ``SGDClassifier(loss="squared_hinge")`` of scikit-learn, the same number.
+    In other libraries: ``torch.nn.functional.binary_cross_entropy``, the same number, but no more
+    than 100 for each logarithm; ``sklearn.metrics.log_loss`` and Keras's ``BinaryCrossentropy``,
+    which clip the probabilities.
 
     References
     ----------
-    Y. Tang, Deep learning using linear support vector machines, 2013.
+    ``torch.nn.functional.binary_cross_entropy``; ``sklearn.metrics.log_loss``.
 
     Examples
     --------
     >>> import fastloss as fl
-    >>> fl.squared_hinge([0.5, -2.0, 3.0], [1, 1, 1], reduction="none")
-    array([0.25, 9.  , 0.  ])
-    >>> fl.squared_hinge.grad([0.5, -2.0, 3.0], [1, 1, 1], reduction="sum")
-    array([-1., -6.,  0.])
+    >>> value, grad = fl.binary_cross_entropy.value_and_grad(
+    ...     [0.5, 0.0, 0.0], [1, 0, 1], reduction="none"
+    ... )
+    >>> print(value)
+    [0.69314718 0.                inf]
+    >>> grad
+    array([ -2.,   1., -inf])
     """
-    margin = 1 - target * pred
-    excess = np.where(margin <= 0, 0, margin)
-    return excess**2, -2 * target * excess, 2 * (~(margin < 0)).astype(margin.dtype)
+    q = np.where((pred >= 0) & (pred <= 1), np.abs(pred), np.nan)
+    never, always = target == 0, target == 1
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value = -np.where(never, 0, target * np.log(q)) - np.where(
+            always, 0, (1 - target) * np.log1p(-q)
+        )
+        slope = (q - target) / (q * (1 - q))
+        grad = np.where(never, 1 / (1 - q), np.where(always, -1 / q, slope))
+        up = np.where(never, 0, target / q / q)
+        down = np.where(always, 0, (1 - target) / (1 - q) / (1 - q))
+    return value, grad, up + down
 
 
-@pointwise(ROUNDED_ONCE, hess="zero", target=SIGN)
-def perceptron(pred: Any, target: Any) -> Any:
-    """Perceptron loss: what a score on the wrong side of 0 lacks.
+@pointwise(Accuracy(Bounds(3, 4, 3)), target=UNIT)
+def exponential(pred: Any, target: Any) -> Any:
+    """Exponential loss, of AdaBoost.
 
-    ℓ = max(0, −z), z = target·pred.
+    ℓ = y·exp(−x) + (1 − y)·exp(x), where x is the prediction and y the target.
 
     Parameters
     ----------
     pred : array_like
-        Raw scores: any real numbers.
+        Raw scores: any real numbers, half of the logarithm of the odds.
     target : array_like
-        -1 or 1, of the shape of `pred` or a single one. They are not checked; see
-        `fastloss.check_target`.
+        Probabilities in [0, 1], 0 and 1 included, of the shape of `pred` or a single one.
+        They are not checked; see `fastloss.check_target`.
 
     Notes
     -----
-    The gradient is −target for z < 0 and 0 beyond; at the kink z = 0 it is 0, the subgradient of
-    least norm. The second derivative is 0 almost everywhere.
+    The gradient is (1 − y)·exp(x) − y·exp(−x), the second derivative the loss itself.
 
-    In other libraries: ``optax.perceptron_loss`` and ``SGDClassifier(loss="perceptron")`` of
-    scikit-learn, the same number.
+    In other libraries: scikit-learn's exponential loss, which
+    ``GradientBoostingClassifier(loss="exponential")`` has, the same number.
 
     References
     ----------
-    F. Rosenblatt, The perceptron, Psychological Review 65 (1958).
+    Y. Freund and R. E. Schapire, A decision-theoretic generalization of on-line learning and an
+    application to boosting, Journal of Computer and System Sciences 55 (1997).
 
     Examples
     --------
     >>> import fastloss as fl
-    >>> fl.perceptron([0.5, -2.0, 3.0], [1, 1, -1], reduction="none")
-    array([0., 2., 3.])
-    >>> fl.perceptron.grad([0.5, -2.0, 3.0], [1, 1, -1], reduction="sum")
-    array([ 0., -1.,  1.])
+    >>> fl.exponential([0.0, 1.0, -1.0], [1, 1, 1], reduction="none").round(6)
+    array([1.      , 0.367879, 2.718282])
+    >>> fl.exponential.grad([0.0, 1.0, -1.0], [0.5, 1, 1], reduction="sum").round(6)
+    array([ 0.      , -0.367879, -2.718282])
     """
-    wrong = -target * pred
-    slope = np.where(wrong > 0, -target, np.where(wrong <= 0, 0, wrong))
-    return np.where(wrong <= 0, 0, wrong), slope, np.zeros_like(wrong)
-
-
-@pointwise(ROUNDED_ONCE, target=SIGN)
-def modified_huber(pred: Any, target: Any) -> Any:
-    """Squared hinge that becomes linear: the modified Huber loss of classification.
-
-    ℓ = max(0, 1 − z)² for z ≥ −1, −4z beyond, z = target·pred.
-
-    Parameters
-    ----------
-    pred : array_like
-        Raw scores: any real numbers.
-    target : array_like
-        -1 or 1, of the shape of `pred` or a single one. They are not checked; see
-        `fastloss.check_target`.
-
-    Notes
-    -----
-    The gradient is −2·target·max(0, 1 − z) for z ≥ −1 and −4·target beyond; the second derivative
-    is 2 for −1 ≤ z ≤ 1, its ends included, and 0 elsewhere.
-
-    In other libraries: ``SGDClassifier(loss="modified_huber")`` of scikit-learn, the same number.
-
-    References
-    ----------
-    T. Zhang, Solving large scale linear prediction problems using stochastic gradient descent
-    algorithms, ICML 2004.
-
-    Examples
-    --------
-    >>> import fastloss as fl
-    >>> fl.modified_huber([0.5, -2.0, 3.0], [1, 1, 1], reduction="none")
-    array([0.25, 8.  , 0.  ])
-    >>> fl.modified_huber.grad([0.5, -2.0, 3.0], [1, 1, 1], reduction="sum")
-    array([-1., -4.,  0.])
-    """
-    z = target * pred
-    excess = np.where(z >= 1, 0, 1 - z)
-    linear = z < -1
-    value = np.where(linear, -4 * z, excess**2)
-    grad = np.where(linear, -4 * target, -2 * target * excess)
-    return value, grad, 2 * (~(linear | (z > 1))).astype(z.dtype)
+    with np.errstate(over="ignore", invalid="ignore"):
+        falling = np.where(target == 0, 0, target * np.exp(-pred))
+        rising = np.where(target == 1, 0, (1 - target) * np.exp(pred))
+    value = falling + rising
+    return value, Parts(rising, -falling), value

@@ -49,6 +49,8 @@ LOSSES: dict[str, Callable[..., Any]] = {
     "half_squared_error": lambda pred, target: (pred - target) ** 2 / 2,
     "hinge": lambda pred, target: jnp.maximum(0, 1 - pred * target),
     "perceptron": lambda pred, target: jnp.maximum(0, -pred * target),
+    "soft_margin": lambda pred, target: jax.nn.softplus(-pred * target),
+    "margin_ranking": lambda a, b, target: jnp.maximum(0, target * (b - a)),
     "huber": huber,
     "smooth_l1": huber,  # the same where beta is 1
     "binary_cross_entropy_with_logits": binary_cross_entropy_with_logits,

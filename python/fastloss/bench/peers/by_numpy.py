@@ -154,6 +154,64 @@ def binary_cross_entropy_with_logits(logits: Array, target: Array) -> ValueAndGr
     return float(value), grad
 
 
+def binary_cross_entropy(pred: Array, target: Array) -> ValueAndGrad:
+    """Binary cross-entropy of probabilities between 0 and 1."""
+    rest = 1 - pred
+    grad = pred * rest
+    np.divide(pred - target, grad, out=grad)
+    grad /= -grad.size
+    np.log1p(-pred, out=rest)
+    value = np.mean(target * (np.log(pred) - rest) + rest)
+    return -float(value), np.negative(grad, out=grad)
+
+
+def exponential(pred: Array, target: Array) -> ValueAndGrad:
+    """Exponential loss, with one exponential for both classes."""
+    rising = np.exp(pred)
+    falling = target / rising
+    rising *= 1 - target
+    value = np.mean(rising + falling)
+    rising -= falling
+    rising /= rising.size
+    return float(value), rising
+
+
+def soft_margin(pred: Array, target: Array) -> ValueAndGrad:
+    """Logistic loss of a margin, with one exponential for value and gradient."""
+    z = pred * target
+    e = np.exp(-np.abs(z))
+    value = np.mean(np.log1p(e) - np.minimum(z, 0))
+    grad = np.where(z > 0, e, 1)
+    e += 1
+    grad /= e
+    grad *= target
+    grad /= -grad.size
+    return float(value), grad
+
+
+def hinge_embedding(pred: Array, target: Array, margin: float = 1.0) -> ValueAndGrad:
+    """Distances of similar pairs, and what those of others lack of a margin."""
+    similar = target > 0
+    lack = margin - pred
+    grad = np.where(similar, 1, np.where(lack > 0, -1, 0)).astype(pred.dtype)
+    grad /= grad.size
+    np.maximum(lack, 0, out=lack)
+    np.copyto(lack, pred, where=similar)
+    return float(np.mean(lack)), grad
+
+
+def margin_ranking(
+    input1: Array, input2: Array, target: Array, margin: float = 0.0
+) -> ValueAndGrad:
+    """Hinge loss of a difference of scores."""
+    lack = input2 - input1
+    lack *= target
+    lack += margin
+    grad = target * (lack > 0)
+    grad /= grad.size
+    return float(np.mean(np.maximum(lack, 0, out=lack))), (-grad, grad)
+
+
 def gaussian_nll(pred: Array, target: Array, var: Array, eps: float = 1e-6) -> ValueAndGrad:
     """Negative log-likelihood of a Gaussian."""
     v = np.maximum(var, eps)
@@ -195,6 +253,11 @@ SPELLINGS: dict[str, Callable[..., ValueAndGrad]] = {
     "squared_hinge": squared_hinge,
     "perceptron": perceptron,
     "modified_huber": modified_huber,
+    "soft_margin": soft_margin,
+    "hinge_embedding": hinge_embedding,
+    "margin_ranking": margin_ranking,
+    "binary_cross_entropy": binary_cross_entropy,
+    "exponential": exponential,
     "binary_cross_entropy_with_logits": binary_cross_entropy_with_logits,
     "gaussian_nll": gaussian_nll,
     "cross_entropy": cross_entropy,

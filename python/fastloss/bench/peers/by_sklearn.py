@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import sklearn._loss as sk
+from sklearn._loss.loss import ExponentialLoss
 
 from fastloss.bench.peers import Call, Contestant
 from fastloss.bench.problems import Arrays, Problem
@@ -28,6 +29,7 @@ LOSSES: dict[str, tuple[Callable[[int], Any], int]] = {
     "huber": (lambda _: sk.HuberLoss(delta=1.0), 1),
     "smooth_l1": (lambda _: sk.HuberLoss(delta=1.0), 1),  # the same where beta is 1
     "binary_cross_entropy_with_logits": (lambda _: sk.HalfBinomialLoss(), 1),
+    "exponential": (lambda _: ExponentialLoss(), 1),
     "cross_entropy": (lambda classes: sk.HalfMultinomialLoss(n_classes=classes), 1),
 }
 

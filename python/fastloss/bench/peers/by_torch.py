@@ -20,6 +20,10 @@ LOSSES: dict[str, Callable[..., Any]] = {
     "huber": F.huber_loss,
     "smooth_l1": F.smooth_l1_loss,
     "binary_cross_entropy_with_logits": F.binary_cross_entropy_with_logits,
+    "binary_cross_entropy": F.binary_cross_entropy,
+    "soft_margin": F.soft_margin_loss,
+    "hinge_embedding": F.hinge_embedding_loss,
+    "margin_ranking": F.margin_ranking_loss,
     "gaussian_nll": F.gaussian_nll_loss,
     "cross_entropy": F.cross_entropy,
 }

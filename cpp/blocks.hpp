@@ -13,6 +13,9 @@
 
 namespace fastloss {
 
+/// Results of more bytes than this go past the caches: the last level does not hold them anyway.
+constexpr ptrdiff_t kPastCache = ptrdiff_t{24} << 20;
+
 /// Adds a part to a running sum and keeps what rounding loses.
 inline void accumulate(Sum& sum, Sum part) {
   const double high = sum.high + part.high;

@@ -18,6 +18,7 @@ namespace {
   {#level,                                               \
    {FASTLOSS_POINTWISE_LISTS(FASTLOSS_TABLE_OF, level)}, \
    {FASTLOSS_ROWWISE_LISTS(FASTLOSS_TABLE_OF, level)},   \
+   {FASTLOSS_OVERLAP_LISTS(FASTLOSS_TABLE_OF, level)},   \
    &level::sum_kernels,                                  \
    &level::narrow_kernels,                               \
    &level::roofline_kernel,                              \

@@ -13,6 +13,7 @@ struct Level {
   std::string_view name;
   const PointwiseTable* pointwise[kPointwiseTables];
   const RowwiseTable* rowwise[kRowwiseTables];
+  const OverlapTable* overlap[kOverlapTables];
   const SumKernels* sums;
   const NarrowKernels* narrow;
   const WordsKernel* roofline;

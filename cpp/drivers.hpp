@@ -12,9 +12,9 @@ namespace fastloss {
 
 double total_of(Sum sum);
 
-/// Σ of a sequence of weights, as numbers of the arithmetic type T.
+/// Σ of a sequence of weights, as numbers of the arithmetic type T, each of them so many times.
 template <class T>
-double sum_of(const Level& level, const Sequence& values, ptrdiff_t count);
+double sum_of(const Level& level, const Sequence& values, ptrdiff_t count, ptrdiff_t times = 1);
 
 struct PointwiseCall {
   const PointwiseLoss* loss = nullptr;
@@ -62,5 +62,22 @@ ptrdiff_t find_bad_label(const RowwiseCall& call);
 /// The denominator of the mean: Σₙ wₙ Σₖ cwₖ·yₙₖ.
 template <class T>
 double weight_sum(const RowwiseCall& call);
+
+struct OverlapCall {
+  const OverlapLoss* loss = nullptr;
+  int call = 0;
+  ptrdiff_t terms = 0, elements = 0;  // at least one of each
+  // Prediction and target: the elements of the first term, those of the second, and so on.
+  const Sequence* arguments[kMaxArguments];
+  const Sequence* weight = nullptr;  // one per term; null: every weight is 1
+  const double* parameters = nullptr;
+  double scale = 1;
+  const Sequence* value = nullptr;  // null: the values are summed
+  const Sequence* grad[kMaxInputs] = {};
+  const Sequence* hess[kMaxInputs] = {};
+};
+
+template <class T>
+double run(const OverlapCall& call);
 
 }  // namespace fastloss

@@ -28,6 +28,8 @@ PyObject* run(const Loss& loss, const Method& method, const Request& request) {
       return PointwiseEvaluation(loss, method, request).run();
     case Family::rowwise:
       return RowwiseEvaluation(loss, method, request).run();
+    case Family::overlap:
+      return OverlapEvaluation(loss, method, request).run();
   }
   throw std::logic_error("no such family");
 }

@@ -176,7 +176,7 @@ double Evaluation::sum_of_weights() {
   Sequences sequences;
   const Walk walk = Walk::logical(weight_.ndim(), weight_.shape());
   const Sequence* weight = sequences.add(weight_, walk);
-  return sum_of<T>(active_level(), *weight, own) * static_cast<double>(term_count_ / own);
+  return sum_of<T>(active_level(), *weight, own, term_count_ / own);
 }
 template double Evaluation::sum_of_weights<float>();
 template double Evaluation::sum_of_weights<double>();

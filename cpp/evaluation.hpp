@@ -163,4 +163,21 @@ class RowwiseEvaluation final : public Evaluation {
   RowwiseCall rows_;
 };
 
+class OverlapEvaluation final : public Evaluation {
+ public:
+  using Evaluation::Evaluation;
+
+ private:
+  void read_terms() override;
+  double weight_sum() override;
+  double evaluate(double scale) override;
+
+  void read_axes();
+  void read_axis(PyObject* given);
+
+  bool inside_[kMaxDimensions];          // whether a mask lies along an axis
+  npy_intp term_shape_[kMaxDimensions];  // of all masks
+  npy_intp elements_ = 0;                // of a mask
+};
+
 }  // namespace fastloss

@@ -124,6 +124,54 @@ struct RowwiseLoss {
   RowwiseKernel<double> double_kernels[kCallCount];
 };
 
+// ---- overlap: one term per mask -----------------------------------------------------------------
+
+/// What the elements of a mask add up to, with predictions p and targets t.
+struct Totals {
+  Sum true_positive;   // Σ p·t
+  Sum false_positive;  // Σ p·(1 − t)
+  Sum false_negative;  // Σ (1 − p)·t
+};
+
+/// A term, and what its derivatives by an element of target t are made of: slope·g and g·turn,
+/// where g = (1 − t)·grad[0] + t·grad[1] and turn = (1 − t)·turn[0] + t·turn[1]. The first of each
+/// pair is of the background, whose elements add false positives; the second of the foreground,
+/// whose elements turn false negatives into true positives.
+struct OverlapTerm {
+  double value;
+  double slope;
+  double grad[2];
+  double turn[2];
+};
+
+/// Consecutive elements of a mask; every array is contiguous and of the arithmetic type.
+template <class T>
+struct OverlapTask {
+  ptrdiff_t count;
+  const T* pred;  // not read where the predictions are probabilities
+  const T* target;
+  OverlapTerm term;  // finite
+  double factor;     // grad and hess are multiplied by it
+  bool past_cache;   // store past the caches; results are 16-byte aligned
+  T* grad;
+  T* hess;
+};
+
+/// They do not depend on the loss, but on whether predictions are logits, and what is wanted.
+template <class T>
+struct OverlapKernels {
+  Totals (*totals[2])(const T* pred, const T* target, ptrdiff_t count);
+  void (*grad[2])(const OverlapTask<T>&);
+  void (*grad_and_hess[2])(const OverlapTask<T>&);
+};
+
+struct OverlapLoss {
+  Signature signature;  // whose first parameter tells whether predictions are logits
+  OverlapTerm (*term)(const Totals& totals, const double* parameters);
+  OverlapKernels<float> float_kernels;
+  OverlapKernels<double> double_kernels;
+};
+
 // ---- sums, for the denominators of means --------------------------------------------------------
 
 /// Σ values·weights, or Σ values where weights is null.
@@ -177,12 +225,19 @@ struct PointwiseTable {
 #define FASTLOSS_POINTWISE_LISTS(f, level) f(level, regression) f(level, binary) f(level, margins)
 /// The same of row-wise losses.
 #define FASTLOSS_ROWWISE_LISTS(f, level) f(level, cross_entropy)
+/// And of overlap losses.
+#define FASTLOSS_OVERLAP_LISTS(f, level) f(level, segmentation)
 #define FASTLOSS_COUNT(level, name) +1
 constexpr int kPointwiseTables = FASTLOSS_POINTWISE_LISTS(FASTLOSS_COUNT, );
 constexpr int kRowwiseTables = FASTLOSS_ROWWISE_LISTS(FASTLOSS_COUNT, );
+constexpr int kOverlapTables = FASTLOSS_OVERLAP_LISTS(FASTLOSS_COUNT, );
 #undef FASTLOSS_COUNT
 struct RowwiseTable {
   const RowwiseLoss* losses;
+  int count;
+};
+struct OverlapTable {
+  const OverlapLoss* losses;
   int count;
 };
 struct ElementaryTable {
@@ -192,10 +247,12 @@ struct ElementaryTable {
 
 #define FASTLOSS_DECLARE_POINTWISE(level, name) extern const PointwiseTable name##_table;
 #define FASTLOSS_DECLARE_ROWWISE(level, name) extern const RowwiseTable name##_table;
+#define FASTLOSS_DECLARE_OVERLAP(level, name) extern const OverlapTable name##_table;
 #define FASTLOSS_DECLARE_LEVEL(level)                         \
   namespace level {                                           \
   FASTLOSS_POINTWISE_LISTS(FASTLOSS_DECLARE_POINTWISE, level) \
   FASTLOSS_ROWWISE_LISTS(FASTLOSS_DECLARE_ROWWISE, level)     \
+  FASTLOSS_OVERLAP_LISTS(FASTLOSS_DECLARE_OVERLAP, level)     \
   extern const SumKernels sum_kernels;                        \
   extern const NarrowKernels narrow_kernels;                  \
   extern const WordsKernel roofline_kernel;                   \
@@ -208,5 +265,6 @@ FASTLOSS_DECLARE_LEVEL(neon)
 #undef FASTLOSS_DECLARE_LEVEL
 #undef FASTLOSS_DECLARE_POINTWISE
 #undef FASTLOSS_DECLARE_ROWWISE
+#undef FASTLOSS_DECLARE_OVERLAP
 
 }  // namespace fastloss

@@ -75,6 +75,23 @@ class Sequence {
     const bool adjacent = dimensions_ == 0 || (dimensions_ == 1 && along_[0].stride == sizeof(T));
     return adjacent && is_plain<T>() ? reinterpret_cast<T*>(data_) : nullptr;
   }
+  /// The same of elements [start, start + count), at least one.
+  template <class T>
+  T* contiguous(ptrdiff_t start, ptrdiff_t count) const {
+    const int last = dimensions_ - 1;
+    if (!is_plain<T>() || last < 0) return contiguous<T>();
+    if (along_[last].stride != sizeof(T)) return nullptr;
+    char* address = data_;
+    for (int d = last; d >= 0; --d) {
+      const ptrdiff_t index = start % along_[d].length;
+      if (d == last && along_[d].length - index < count) return nullptr;
+      address += index * along_[d].stride;
+      start /= along_[d].length;
+    }
+    return reinterpret_cast<std::uintptr_t>(address) % alignof(T) == 0
+               ? reinterpret_cast<T*>(address)
+               : nullptr;
+  }
   /// Whether every run along the last dimension lies so.
   template <class T>
   bool has_contiguous_rows() const {

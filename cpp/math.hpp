@@ -378,6 +378,39 @@ INLINE T sigmoid(T x) {
   return select(negative, power.times(result), result);
 }
 
+/// σ(|x|), and σ(−|x|) in units so small that it is not subnormal, also where it would round to 0;
+/// σ is the sigmoid. And the difference of the two.
+template <class T>
+struct Sigmoids {
+  static constexpr int lift = is_single<T> ? 100 : 256;
+  static constexpr ElementOf<T> unit =
+      static_cast<ElementOf<T>>(is_single<T> ? 0x1p-100 : 0x1p-256);
+  T larger, smaller, difference;
+};
+template <class T>
+INLINE Sigmoids<T> sigmoids(T x) {
+  // With e = exp(−|x|) and s = 1 / (1 + e): s, e s and (1 − e) s.
+  using C = Constants<ElementOf<T>>;
+  constexpr int lift = Sigmoids<T>::lift;
+  constexpr ElementOf<T> rounder = C::rounder + Float<ElementOf<T>>::exponent_bias + lift;
+  const T unit(Sigmoids<T>::unit);
+  const T y = max(T(exp_scaled_zero<ElementOf<T>>(lift)), -abs(x));
+  const T shifted = fma(y, T(C::log2_e), T(rounder));
+  const T scale = power_of_two<T>(to_bits(shifted));
+  // e = scale·unit·(1 + head + rest), as in exp_sum.
+  const auto [head, low, r] = exp_parts(y, shifted - T(rounder));
+  const T rest = fma(r * r, exp_polynomial(r), low);
+  const T sum = T(1) + head;
+  const ExactSum<T> m = ordered_sum(sum, (head - (sum - T(1))) + rest);
+  const T e = scale * m.high, e_low = scale * m.low;
+  const ExactSum<T> divisor = ordered_sum(T(1), e * unit);
+  const T lost = fma(e_low, unit, divisor.low);
+  const T s = T(1) / divisor.high;
+  const T s_low = s * fma(-s, lost, remainder(T(1), s, divisor.high));
+  const T less = fma(-scale * unit, head + rest, fma(-scale, unit, T(1)));
+  return {s + s_low, fma(e, s, fma(e, s_low, e_low * s)), fma(less, s, less * s_low)};
+}
+
 // ---- logarithms -----------------------------------------------------------------------------
 
 /// log(1 + x) for 0 <= x <= 1. ULP: 0.94, 0.95; 1.19.

@@ -18,6 +18,7 @@ namespace {
 Family family_of(const std::string& name) {
   if (name == "pointwise") return Family::pointwise;
   if (name == "rowwise") return Family::rowwise;
+  if (name == "overlap") return Family::overlap;
   throw py::value_error("no family is called '" + name + "'");
 }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <cmath>
 #include <type_traits>
 
 #include "blocks.hpp"
@@ -8,9 +9,6 @@ namespace {
 
 // Terms that a kernel takes at once: its inputs and outputs stay in the first two caches.
 constexpr ptrdiff_t kBlock = 4096;
-
-// Results of more bytes than this go past the caches: the last level does not hold them anyway.
-constexpr ptrdiff_t kPastCache = ptrdiff_t{24} << 20;
 
 template <class T>
 const PointwiseKernels<T>& kernels_of(const PointwiseLoss& loss) {
@@ -38,7 +36,7 @@ double total_of(Sum sum) {
 }
 
 template <class T>
-double sum_of(const Level& level, const Sequence& values, ptrdiff_t count) {
+double sum_of(const Level& level, const Sequence& values, ptrdiff_t count, ptrdiff_t times) {
   const auto sum = [&] {
     if constexpr (std::is_same_v<T, float>) {
       return level.sums->float_sum;
@@ -49,13 +47,16 @@ double sum_of(const Level& level, const Sequence& values, ptrdiff_t count) {
   const Team team = team_for(static_cast<double>(count) * work_of<T>(1));
   const T* contiguous = values.contiguous<T>();
   const Scratch<T> scratch(team.threads, contiguous == nullptr, std::min(count, kBlock));
-  return total_of(
+  const auto [high, low] =
       sum_over_blocks(count, kBlock, team, [&](ptrdiff_t start, ptrdiff_t length, int thread) {
         if (contiguous != nullptr) return sum(contiguous + start, nullptr, length);
         T* packed = scratch.slice(thread, 0);
         values.gather(start, length, packed);
         return sum(packed, nullptr, length);
-      }));
+      });
+  const auto factor = static_cast<double>(times);
+  const double product = high * factor;
+  return total_of({product, std::fma(high, factor, -product) + low * factor});
 }
 
 template <class T>
@@ -189,8 +190,8 @@ double run(const PointwiseCall& call) {
       }));
 }
 
-template double sum_of<float>(const Level&, const Sequence&, ptrdiff_t);
-template double sum_of<double>(const Level&, const Sequence&, ptrdiff_t);
+template double sum_of<float>(const Level&, const Sequence&, ptrdiff_t, ptrdiff_t);
+template double sum_of<double>(const Level&, const Sequence&, ptrdiff_t, ptrdiff_t);
 template double run<float>(const PointwiseCall&);
 template double run<double>(const PointwiseCall&);
 

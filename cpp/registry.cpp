@@ -15,6 +15,7 @@ std::deque<Loss>& losses() {  // filled at import, only read later; a deque does
 
 int numbers_of(const PointwiseLoss&) { return 0; }
 int numbers_of(const RowwiseLoss& loss) { return loss.numbers; }
+int numbers_of(const OverlapLoss&) { return 0; }
 
 /// Calls f(signature, how many of its targets are a number per row, place) for each loss.
 template <class F>
@@ -33,6 +34,8 @@ void for_each_kernel(Family family, F f) {
       return all_of(level.pointwise);
     case Family::rowwise:
       return all_of(level.rowwise);
+    case Family::overlap:
+      return all_of(level.overlap);
   }
 }
 

@@ -11,7 +11,7 @@
 
 namespace fastloss {
 
-enum class Family { pointwise, rowwise };
+enum class Family { pointwise, rowwise, overlap };
 
 /// The numbers that a parameter may be.
 struct Domain {

@@ -76,6 +76,10 @@ class LaneSum {
     high_[position] = sum;
     low_[position] = low_[position] + error;
   }
+  INLINE void add_of_any_sign(ExactSum<Vec<double>> v, int position) {
+    add_of_any_sign(v.high, position);
+    low_[position] = low_[position] + v.low;
+  }
   INLINE Sum total() const {
     Vec<double> high[kVectorsPerBlock], low[kVectorsPerBlock];
     __builtin_memcpy(&high, &high_, sizeof high);
@@ -104,7 +108,7 @@ class InnerSum;
 template <>
 class InnerSum<double> : LaneSum {
  public:
-  INLINE void add(Vec<double> v, int position) { add_of_any_sign(v, position); }
+  INLINE void add(auto v, int position) { add_of_any_sign(v, position); }
   INLINE void add_pair(Vec<double> a, Vec<double> b, int position) { add(a + b, position); }
   INLINE ExactSum<double> total() const {
     const Sum sum = LaneSum::total();
@@ -116,11 +120,11 @@ class InnerSum<double> : LaneSum {
 template <>
 class InnerSum<float> {
  public:
-  INLINE void add(Vec<float> v, int position) {
-    const Widened wide = widen(v);
-    lanes_[2 * position] = lanes_[2 * position] + wide.low;
-    lanes_[2 * position + 1] = lanes_[2 * position + 1] + wide.high;
+  INLINE void add(Widened v, int position) {
+    lanes_[2 * position] = lanes_[2 * position] + v.low;
+    lanes_[2 * position + 1] = lanes_[2 * position + 1] + v.high;
   }
+  INLINE void add(Vec<float> v, int position) { add(widen(v), position); }
   INLINE void add_pair(Vec<float> a, Vec<float> b, int position) { add(a + b, position); }
   INLINE ExactSum<double> total() const {
     Vec<double> lanes[2 * kVectorsPerBlock];

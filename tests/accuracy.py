@@ -76,7 +76,7 @@ def _changes(call: Call) -> Iterator[list[Call]]:
             if np.asarray(x).dtype != np.longdouble or name in ("weight", "normalizer"):
                 continue
             signs = [np.ones(1)]
-            if call.loss.family == "rowwise" and np.ndim(x) > 0:
+            if call.loss.family != "pointwise" and np.ndim(x) > 0:
                 signs = list(generator.choice([-1, 1], size=(_SIGNS, x.shape[-1])))
             yield [
                 replace(call, **{group: {**getattr(call, group), name: x * (1 + _STEP * sign)}})

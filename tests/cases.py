@@ -110,7 +110,8 @@ class Call:
     @property
     def terms_shape(self) -> tuple[int, ...]:
         """The shape of the values under reduction="none"; classes lie along the last axis."""
-        return self.first.shape[:-1] if self.loss.family == "rowwise" else self.first.shape
+        ends = {"pointwise": None, "rowwise": -1, "overlap": 2}
+        return self.first.shape[: ends[self.loss.family]]
 
 
 def bound(function: Any, method: str) -> Callable[..., Any]:
@@ -137,7 +138,10 @@ class Source(Protocol):
 def make_call(
     setting: Setting, shape: tuple[int, ...], dtype: Any = np.float64, seed: int = 0
 ) -> Call:
-    """Draw valid arguments; in row-wise losses the last length is the number of classes."""
+    """Draw valid arguments; in row-wise losses the last length is the number of classes.
+
+    Masks lie along the third axis on; with fewer lengths, the last one is that of a mask.
+    """
     generator = np.random.default_rng([seed, *map(ord, setting.loss.__name__), *shape])
     return make_call_from(_Random(generator), setting, shape, dtype)
 
@@ -145,10 +149,12 @@ def make_call(
 def make_call_from(source: Source, setting: Setting, shape: tuple[int, ...], dtype: Any) -> Call:
     """Draw valid arguments from this source."""
     loss = setting.loss
+    if loss.family == "overlap" and len(shape) < 3:
+        shape = (*shape[:-1], *[1] * (3 - len(shape)), *shape[-1:])
     arrays = {}
     for name in arguments_of(loss):
         if name in loss.inputs:
-            arrays[name] = source.inside(loss.input_domain[name], shape).astype(dtype)
+            arrays[name] = source.inside(setting.input_domain[name], shape).astype(dtype)
         else:
             arrays[name] = _target(source, setting, name, shape, dtype)
     return Call(loss, arrays, dict(setting.parameters))

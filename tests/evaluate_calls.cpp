@@ -24,7 +24,7 @@ struct Header {
   std::int64_t item_size;  // of the arithmetic type
   std::int64_t call;       // an index into kCalls
   std::int64_t reduction;
-  std::int64_t rows, classes;  // pointwise: terms, and 0
+  std::int64_t rows, classes;  // pointwise: terms, and 0; overlap: masks and their elements
   std::int64_t takes_labels, labelled;
   std::int64_t ignores, ignore_index;
   double parameters[kMaxParameters];
@@ -169,6 +169,28 @@ void evaluate(const Header& header, const RowwiseLoss& loss) {
   finish<T>(call, arrays, header, denominator);
 }
 
+template <class T>
+void evaluate(const Header& header, const OverlapLoss& loss) {
+  Arrays arrays;
+  OverlapCall call;
+  call.loss = &loss;
+  call.terms = header.rows;
+  call.elements = header.classes;
+  for (int k = 0; k < 2; ++k) {
+    call.arguments[k] = arrays.next<T>(call.terms, call.elements);
+    if (call.arguments[k] == nullptr) fail("an argument is missing");
+  }
+  call.weight = arrays.next<T>(call.terms, 0);
+  call.parameters = header.parameters;
+  for (int k = 0; k < 1 + loss.signature.parameters; ++k) arrays.next<double>(0, 0);
+  double denominator = 1;
+  if (header.reduction == mean) {
+    denominator = call.weight != nullptr ? sum_of<T>(active_level(), *call.weight, call.terms)
+                                         : static_cast<double>(call.terms);
+  }
+  finish<T>(call, arrays, header, denominator);
+}
+
 template <class Table>
 bool evaluate_if_in(const Table& table, const Header& header) {
   for (int i = 0; i < table.count; ++i) {
@@ -199,6 +221,7 @@ int main(int count, char** arguments) {
     for (const PointwiseTable* table : level.pointwise) {
       found = found || evaluate_if_in(*table, header);
     }
+    for (const OverlapTable* table : level.overlap) found = found || evaluate_if_in(*table, header);
     if (!found) fail("no kernel has this name");
   }
   return 0;

@@ -46,6 +46,8 @@ def faults(setting: Setting, call: Call) -> Iterator[Fault]:
     yield from _reductions(call)
     if setting.loss.family == "rowwise":
         yield from _rowwise(setting, call)
+    if setting.loss.family == "overlap":
+        yield from _overlap(call)
 
 
 def _arrays(
@@ -97,7 +99,7 @@ def _shapes(setting: Setting, call: Call, name: str) -> Iterator[Fault]:
     if x.ndim == call.first.ndim:
         wrong["one column"] = x[..., :1]
         wrong["another order"] = np.ascontiguousarray(x.T)
-    if name in call.loss.inputs or setting.loss.family == "rowwise":
+    if name in call.loss.inputs or setting.loss.family != "pointwise":
         wrong["number"] = x.ravel()[0]
     for kind, array in wrong.items():
         if setting.target_kind == "labels" and kind == "one dimension more":
@@ -145,7 +147,7 @@ def _varying(setting: Setting, call: Call, name: str) -> Iterator[Fault]:
     length = call.first.shape[-1]
     fine = 0.5
     row = np.full(length, fine)
-    if setting.loss.family == "rowwise":
+    if setting.loss.family != "pointwise":
         wrong: dict[str, Any] = {"list": [fine] * length, "array": row}
         for kind, x in wrong.items():
             yield Fault(f"{name}: {kind}", call.given(**{name: x}), name, TypeError, "", False)
@@ -233,6 +235,29 @@ def _rowwise(setting: Setting, call: Call) -> Iterator[Fault]:
     floats = call.map(lambda x: x.astype(np.float32), (target,))
     yield Fault("labels that are floats", floats, target, TypeError, "")
     yield from _labels(call, target)
+
+
+def _overlap(call: Call) -> Iterator[Fault]:
+    first, ndim = call.loss.inputs[0], call.first.ndim
+    for x, error in [
+        (ndim, ValueError),
+        (-ndim - 1, ValueError),
+        (2**70, ValueError),
+        ((0, ndim), ValueError),
+        ((1, 1), ValueError),
+        ((1, 1 - ndim), ValueError),
+        ((), ValueError),
+        (1.0, TypeError),
+        ("0", TypeError),
+        ([0], TypeError),
+        ((0, None), TypeError),
+        (np.arange(2), TypeError),
+    ]:
+        yield Fault(f"axis={x!r}", call.given(axis=x), "axis", error, "")
+    flat = call.map(lambda x: x.reshape(len(x), -1))
+    yield Fault("no axes for masks", flat, first, ValueError, str(flat.first.shape))
+    nothing = call.map(lambda x: x[..., :0])
+    yield Fault("masks without elements", nothing, first, ValueError, "shape")
 
 
 def _labels(call: Call, target: str) -> Iterator[Fault]:

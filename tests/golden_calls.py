@@ -29,9 +29,10 @@ Evaluate = Callable[[Iterable[Call]], Iterator[Any]]
 SHAPES: dict[str, list[Shape]] = {
     "pointwise": [(1,), (7,), (16,), (33,), (4_099,), (70_001,)],
     "rowwise": [(1, 1), (5, 2), (17, 16), (3, 33), (2, 1_000), (700, 3)],
+    "overlap": [(1, 1, 1), (3, 5, 2), (2, 2, 16), (3, 1, 33), (2, 1, 1_000), (1, 2, 40_001)],
 }
 # For everything that a loss may be given: parameters, weights, special numbers.
-SHAPE: dict[str, Shape] = {"pointwise": (1_001,), "rowwise": (37, 29)}
+SHAPE: dict[str, Shape] = {"pointwise": (1_001,), "rowwise": (37, 29), "overlap": (37, 1, 29)}
 
 RESULTS = [(method, reduction) for method in METHODS for reduction in REDUCTIONS]
 
@@ -214,14 +215,13 @@ HEADER = np.dtype(
 def request(call: Call, method: str, reduction: str) -> list[bytes]:
     """Spell a call as evaluate_calls.cpp reads it."""
     loss, given = call.loss, call.keywords
-    rowwise = loss.family == "rowwise"
     header = np.zeros((), HEADER)
     header["loss"] = loss.__name__
     header["item_size"] = call.first.itemsize
     header["call"] = METHODS.index(method)
     header["reduction"] = REDUCTIONS.index(reduction)
-    header["rows"] = call.first.shape[0]
-    header["classes"] = call.first.shape[1] if rowwise else 0
+    header["rows"] = math.prod(call.terms_shape)
+    header["classes"] = 0 if loss.family == "pointwise" else call.first.shape[-1]
     header["takes_labels"] = loss.formula.takes_labels
     header["labelled"] = loss.formula.takes_labels and call.arrays[loss.targets[0]].ndim == 1
     header["ignores"] = "ignore_index" in given

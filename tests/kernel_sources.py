@@ -49,18 +49,19 @@ def formula_of(loss: str) -> tuple[str, str]:
 
 
 def sources_of(loss: Loss) -> str:
-    """Hash what the kernel of a loss is made of."""
-    return digest(*formula_of(loss.__name__))
+    """Hash what the kernel of a loss is made of: its formula, and for masks what elements add."""
+    kernels = {"overlap": ["MaskKernel"]}.get(loss.family, [])
+    return digest(*formula_of(loss.__name__), *kernels)
 
 
-def digest(root: str, name: str) -> str:
-    """Hash the definitions that one is made of, without comments and white space."""
+def digest(root: str, *names: str) -> str:
+    """Hash the definitions that some are made of, without comments and white space."""
     definitions: dict[str, list[str]] = {}
     for _, text in sorted(headers(root).items()):
         for block in DEFINITIONS.split(re.sub(r"//.*", "", text)):
             if found := DEFINED.search(block):
                 definitions.setdefault(next(filter(None, found.groups())), []).append(block)
-    used, waiting = set[str](), {name, "operator"}
+    used, waiting = set[str](), {*names, "operator"}
     while waiting:
         word = waiting.pop()
         used.add(word)

@@ -42,7 +42,7 @@ def per_input(call: Call, result: Any) -> tuple[np.ndarray, ...]:
 
 def directions(call: Call) -> np.ndarray:
     """Return in which elements to move at once, each of them in a term of its own."""
-    if call.loss.family == "rowwise":
+    if call.loss.family != "pointwise":
         return np.eye(call.first.shape[-1], dtype=np.longdouble)
     return np.ones(1, dtype=np.longdouble)
 
@@ -54,7 +54,7 @@ def moved(call: Call, name: str, change: Any) -> Call:
 
 def along(call: Call, derivative: np.ndarray, direction: np.ndarray) -> np.ndarray:
     """Take what belongs to the elements that move."""
-    return (derivative * direction).sum(-1) if call.loss.family == "rowwise" else derivative
+    return derivative if call.loss.family == "pointwise" else (derivative * direction).sum(-1)
 
 
 def exact_call(setting: Setting, seed: int) -> Call:

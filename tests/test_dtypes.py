@@ -101,8 +101,8 @@ def test_integers(setting: Setting, dtype: np.dtype) -> None:
         same = few.map(lambda x, plain=plain: x.astype(plain), call.loss.targets)
         assert_same_bits(few("value_grad_and_hess"), same("value_grad_and_hess"))
 
-    integers = call.map(lambda _: inputs.astype(dtype), call.loss.inputs)
-    floats = call.map(lambda _: inputs.astype(np.float64), call.loss.inputs)
+    integers = call.map(lambda x: np.resize(inputs, x.shape).astype(dtype), call.loss.inputs)
+    floats = integers.map(lambda x: x.astype(np.float64), call.loss.inputs)
     assert_same_bits(integers("value_grad_and_hess"), floats("value_grad_and_hess"))
     assert arrays_of(integers("grad"))[0].dtype == np.float64
 

@@ -11,7 +11,7 @@ from cases import METHODS, REDUCTIONS, Call, make_call, parts, settings
 from fastloss.accuracy.settings import Setting, default_settings
 from faults import faults
 
-SHAPES = {"pointwise": (4, 3), "rowwise": (2, 3, 4)}
+SHAPES = {"pointwise": (4, 3), "rowwise": (2, 3, 4), "overlap": (2, 3, 4)}
 MESSAGE = re.compile(
     r"(?P<function>[\w.]+): argument '(?P<argument>[\w\[\]]+)': expected .+, got (?P<got>.+)", re.S
 )

@@ -31,7 +31,8 @@ def test_more_scores_than_32_bits_count() -> None:
 def endless(setting: Setting, length: int) -> Call:
     """Return a call of so many elements that their results fit into no memory."""
     small = make_call(setting, (1, 1))
-    return small.map(lambda x: np.broadcast_to(x[0], (1, length)) if x.ndim == 2 else x)
+    shape = small.first.shape
+    return small.map(lambda x: np.broadcast_to(x, (*shape[:-1], length)) if x.shape == shape else x)
 
 
 @pytest.mark.parametrize("length", [2**45, 2**58, 2**59, 2**60 - 1])

@@ -163,12 +163,12 @@ def ordinary(setting: Setting, count: int = 12) -> points.Arrays:
     """Draw a few arguments of ordinary size."""
     loss = setting.loss
     generator = np.random.default_rng(7)
-    shape = (6, 4) if loss.family == "rowwise" else (count,)
+    shape = {"pointwise": (count,), "rowwise": (6, 4), "overlap": (3, 2, 5)}[loss.family]
     arrays = {
         name: generator.normal(size=shape) * 3
         if domain is REAL
         else generator.uniform(domain.low, domain.high, shape)
-        for name, domain in loss.input_domain.items()
+        for name, domain in setting.input_domain.items()
     }
     for name, domain in loss.domain.items():
         if setting.labelled:

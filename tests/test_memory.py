@@ -113,7 +113,7 @@ def check_all(call: Call, layout: Layout = np.ascontiguousarray) -> None:
 
 
 def large_call(setting: Setting, dtype: Any = np.float32) -> Call:
-    classes = (CLASSES,) if setting.loss.family == "rowwise" else ()
+    classes = () if setting.loss.family == "pointwise" else (CLASSES,)
     return make_call(setting, (512, TERMS // 512, *classes), dtype)
 
 
@@ -200,6 +200,12 @@ def test_in_place(setting: Setting) -> None:
     grads = tuple(call.arrays[name] for name in call.loss.inputs)
     out = grads[0] if len(grads) == 1 else grads
     check(call, lambda: call("grad", out=out))
+
+
+@settings([s for s in kinds_of_calls() if s.loss.family == "overlap"])
+@pytest.mark.parametrize("layout", [np.ascontiguousarray, strided_rows, backwards, byte_swapped])
+def test_large_masks(setting: Setting, layout: Layout) -> None:
+    check_all(make_call(setting, (1, 2, TERMS), np.float32).map(layout), layout)
 
 
 @settings(kinds_of_calls())

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Values and gradients against optax, in double precision."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -34,3 +36,36 @@ def test_half_squared_error() -> None:
     value, grad = fl.half_squared_error.value_and_grad(pred, target, reduction="none")
     np.testing.assert_allclose(value, expected, rtol=1e-10)
     np.testing.assert_allclose(grad, slope, rtol=1e-10)
+
+
+@pytest.mark.parametrize("smooth", [0.0, 1.0, 1e-5])
+@pytest.mark.parametrize(("alpha", "beta"), [(0.5, 0.5), (0.3, 0.7), (1.0, 1.0), (2.0, 0.25)])
+@pytest.mark.parametrize("from_logits", [False, True])
+def test_masks(from_logits: bool, alpha: float, beta: float, smooth: float) -> None:
+    """Their classes lie last, and logits are those of a single class."""
+    generator = np.random.default_rng(93)
+    shape = (3, 6, 7, 1 if from_logits else 4)
+    pred = generator.normal(size=shape)
+    if not from_logits:
+        pred = np.exp(pred) / np.exp(pred).sum(-1, keepdims=True)
+    target = (generator.uniform(size=shape) < 0.4).astype(float)
+    keywords = {"alpha": alpha, "beta": beta, "smooth": smooth}
+
+    def theirs(x: Any) -> Any:
+        return optax.losses.dice_loss(
+            x, target, apply_softmax=from_logits, reduction="none", **keywords
+        )
+
+    with jax.enable_x64(True):
+        expected = theirs(pred)
+        slope = jax.grad(lambda x: theirs(x).sum())(pred)
+    value, grad = fl.tversky.value_and_grad(
+        pred, target, from_logits=from_logits, axis=(1, 2), reduction="none", **keywords
+    )
+    np.testing.assert_allclose(value, expected, rtol=1e-10)
+    np.testing.assert_allclose(grad, slope, rtol=1e-10, atol=1e-16)
+    if alpha == beta == 0.5:
+        dice = fl.dice(
+            pred, target, from_logits=from_logits, axis=(1, 2), smooth=2 * smooth, reduction="none"
+        )
+        np.testing.assert_allclose(dice, expected, rtol=1e-10)

@@ -2,6 +2,7 @@
 """Values and gradients against PyTorch, over the grid of the options that both have."""
 
 import itertools
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -202,6 +203,43 @@ def test_cross_entropy_with_a_soft_cap_and_a_temperature(
         reduction=reduction,
     )
     assert_close(own, theirs(composed, [logits]))
+
+
+def monai_dice(x: Any, t: Any, smooth: float) -> Any:
+    """`DiceLoss(sigmoid=True, smooth_nr=smooth, smooth_dr=smooth, reduction="none")` of MONAI."""
+    both = (x * t).sum((2, 3))
+    return 1 - (2 * both + smooth) / (x.sum((2, 3)) + t.sum((2, 3)) + smooth)
+
+
+def smp_tversky(x: Any, t: Any, smooth: float, gamma: float = 1.0) -> Any:
+    """`TverskyLoss("multilabel", alpha=0.3, beta=0.7)` of segmentation_models_pytorch."""
+    both = (x * t).sum((0, 2, 3))
+    wrong = 0.3 * (x * (1 - t)).sum((0, 2, 3)) + 0.7 * ((1 - x) * t).sum((0, 2, 3))
+    return (1 - (both + smooth) / (both + wrong + smooth)) ** gamma
+
+
+@pytest.mark.parametrize("from_logits", [False, True])
+@pytest.mark.parametrize("smooth", [0.0, 1e-5, 1.0])
+def test_masks(generator: np.random.Generator, from_logits: bool, smooth: float) -> None:
+    """As libraries on top of PyTorch write them."""
+    shape = (3, 2, 6, 7)
+    pred = generator.normal(size=shape) if from_logits else generator.uniform(size=shape)
+    target = (generator.uniform(size=shape) < 0.4).astype(float)
+    whole_batch = {"axis": (0, 2, 3), "alpha": 0.3, "beta": 0.7}
+    for own, keywords, function in (
+        (fl.dice, {}, monai_dice),
+        (fl.tversky, whole_batch, smp_tversky),
+        (fl.focal_tversky, whole_batch, partial(smp_tversky, gamma=0.75)),
+    ):
+
+        def composed(x: Any, function: Any = function) -> Any:
+            p = torch.sigmoid(x) if from_logits else x
+            return function(p, torch.tensor(target), smooth)
+
+        found = own.value_and_grad(
+            pred, target, from_logits=from_logits, smooth=smooth, reduction="none", **keywords
+        )
+        assert_close(found, theirs(composed, [pred]))
 
 
 @pytest.mark.parametrize("order", ["torch first", "fastloss first"])

@@ -29,8 +29,9 @@ dtypes = st.sampled_from([np.float32, np.float64])
 @st.composite
 def shapes(draw: Any, setting: Setting) -> tuple[int, ...]:
     shape = draw(st.lists(lengths, min_size=1, max_size=4).filter(lambda x: np.prod(x) < 3000))
-    if setting.loss.family == "rowwise":
-        shape[-1] = max(shape[-1], 1)
+    if setting.loss.family != "pointwise":
+        first = 2 if setting.loss.family == "overlap" and len(shape) > 2 else -1
+        shape[first:] = [max(n, 1) for n in shape[first:]]
     return tuple(shape)
 
 

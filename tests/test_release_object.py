@@ -25,6 +25,7 @@ ENTRIES = {
     "binary_kernels": "binary_table",
     "margins_kernels": "margins_table",
     "cross_entropy_kernels": "cross_entropy_table",
+    "segmentation_kernels": "segmentation_table",
     "narrow_kernels": "narrow_kernels",
     "sum_kernels": "sum_kernels",
     "elementary_kernels": "elementary_table",

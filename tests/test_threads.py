@@ -31,7 +31,7 @@ from fastloss.threading import cpu_quota
 from processes import output, python
 from test_layouts import backwards, byte_swapped, strided
 
-SHAPES = {"pointwise": (300_001,), "rowwise": (3001, 257)}
+SHAPES = {"pointwise": (300_001,), "rowwise": (3001, 257), "overlap": (2, 3, 100_001)}
 needs_affinity = pytest.mark.skipif(
     not hasattr(os, "sched_setaffinity"), reason="this system has no CPU affinity"
 )

@@ -61,6 +61,7 @@ OPTION_TYPES = {
     "weight": "ArrayLike | None",
     "normalizer": "_Number | None",
 }
+AXES = "SupportsIndex | tuple[SupportsIndex, ...] | None"
 
 
 def stub() -> str:
@@ -114,6 +115,8 @@ def typed_arguments(
 ) -> Iterator[str]:
     """Spell the arguments of one method of a loss under some of the reductions."""
     types = dict(OPTION_TYPES)
+    if loss.family == "overlap":
+        types["axis"] = AXES
     types["reduction"] = f"Literal[{', '.join(map(json.dumps, reduction))}]"
     types["out"] = out_type(loss, parts, reduction)
     types |= {name: parameter_type(loss, p.domain) for name, p in loss.parameters.items()}

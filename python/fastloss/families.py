@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 from fastloss import _core, reference
-from fastloss.domains import REAL, Domain, Labels
+from fastloss.domains import REAL, UNIT, Domain, Labels
 from fastloss.reference import Formula
 
 HessKind = Literal["exact", "zero", "absent"]
@@ -127,6 +127,15 @@ IndexError
     If a label is outside [0, K) and is not `ignore_index`.
 """,
 )
+_OVERLAP = _Family(
+    "overlap",
+    {"axis": None},
+    """\
+axis : int or tuple of ints, optional
+    The axes along which a mask lies; there is a term for each place along the others. By default
+    all axes but the first two, of arrays (N, C, ...).
+""",
+)
 
 _RESULT_DOC = """\
 weight : array_like, optional
@@ -215,6 +224,27 @@ def rowwise(
     family = _LABELLED if labelled else _ROWWISE
     return lambda body: _declare(
         family, domains, body, accuracy=accuracy, hess=hess, input_domains={}
+    )
+
+
+def overlap(
+    accuracy: Accuracy, hess: HessKind = "exact", **domains: Domain
+) -> Callable[[Body], Loss]:
+    """Make a formula of masks a loss: one term per mask.
+
+    Parameters
+    ----------
+    accuracy, hess, **domains
+        As in `pointwise`.
+
+    Notes
+    -----
+    The formula takes a prediction and a target whose masks lie along the last axis, and
+    `from_logits` first of its parameters. It returns one value per mask and derivatives of the
+    prediction's shape.
+    """
+    return lambda body: _declare(
+        _OVERLAP, domains, body, accuracy=accuracy, hess=hess, input_domains={"pred": UNIT}
     )
 
 

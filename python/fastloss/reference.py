@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 from numpy.typing import NDArray
 
 from fastloss.domains import TargetKind
@@ -256,12 +257,37 @@ def _rowwise_terms(
     return _FamilyTerms(results, np.where(ignored, 0, mass), lambda w: np.expand_dims(w, axis))
 
 
+def _overlap_terms(
+    formula: Formula, arrays: dict[str, Array], parameters: dict[str, Any], values: dict[str, Any]
+) -> _FamilyTerms:
+    first = arrays[formula.arguments[0]]
+    given = range(2, first.ndim) if values["axis"] is None else values["axis"]
+    axes = tuple(sorted(normalize_axis_tuple(given, first.ndim)))
+    last = tuple(range(-len(axes), 0))
+
+    def flat(x: Array) -> Array:
+        moved = np.moveaxis(x, axes, last)
+        return moved.reshape(*moved.shape[: last[0]], -1)
+
+    def whole(x: Array) -> Array:
+        return np.moveaxis(x.reshape(np.moveaxis(first, axes, last).shape), last, axes)
+
+    masks = {name: flat(x) for name, x in arrays.items()}
+    value, grads, hesses = _added_up(terms(formula, masks, parameters))
+    results = value, tuple(map(whole, grads)), tuple(map(whole, hesses))
+    return _FamilyTerms(results, np.ones_like(value), lambda w: np.expand_dims(w, axes))
+
+
 def _is_per_row(formula: Formula, name: str, x: Array, arrays: dict[str, Array]) -> bool:
     kind = formula.targets.get(name, "whole")
     return kind != "whole" and x.ndim < arrays[formula.arguments[0]].ndim
 
 
-_FAMILIES = {"pointwise": _pointwise_terms, "rowwise": _rowwise_terms}
+_FAMILIES = {
+    "pointwise": _pointwise_terms,
+    "rowwise": _rowwise_terms,
+    "overlap": _overlap_terms,
+}
 
 
 def one_hot(labels: Array, classes: int) -> Array:

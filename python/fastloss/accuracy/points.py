@@ -18,26 +18,31 @@ Arrays = dict[str, Array]
 
 CLASSES = (2, 3, 5, 10, 17, 64, 100, 1000, 4096)
 MANY_CLASSES = 1_000_000
+ELEMENTS = (1, 3, 17, 64, 1000, 40_000)  # of a mask
 PATTERNS = 1 << 32  # of the bits of a float32
 
 
 @np.errstate(all="ignore")
 def drawn(setting: Setting, dtype: Any, count: int, seed: int) -> Arrays:
-    """Draw arguments where much can go wrong; rows hold about `count` scores."""
+    """Draw arguments where much can go wrong; rows and masks hold about `count` numbers."""
     generator = np.random.default_rng(seed)
     loss = setting.loss
     if loss.family == "rowwise":
         classes = CLASSES[seed % len(CLASSES)] if seed % 100 else MANY_CLASSES
         return _rows(setting, dtype, max(count // classes, 1), classes, generator)
+    if loss.family == "overlap":
+        elements = ELEMENTS[seed % len(ELEMENTS)]
+        return _masks(setting, dtype, max(count // elements, 1), elements, generator)
     arrays = {
-        name: _inputs(domain, dtype, count, generator) for name, domain in loss.input_domain.items()
+        name: _inputs(domain, dtype, count, generator)
+        for name, domain in setting.input_domain.items()
     }
     first = arrays[loss.inputs[0]]
     return arrays | {name: _targets(loss.domain[name], first, generator) for name in loss.targets}
 
 
 def consecutive(setting: Setting, start: int, count: int, variant: int) -> Arrays:
-    """Return `count` of all float32 patterns as an input, or as the scores of rows.
+    """Return `count` of all float32 patterns as an input, the scores of rows, or masks.
 
     The variant says which input that is, and what the others and the targets are.
     """
@@ -45,9 +50,11 @@ def consecutive(setting: Setting, start: int, count: int, variant: int) -> Array
     loss = setting.loss
     if loss.family == "rowwise":
         return _rows_of(setting, numbers, variant)
+    if loss.family == "overlap":
+        return _masks_of(setting, numbers)
     values: dict[str, list[float]] = {
         name: [2.0, 0.1] if domain is REAL else examples(domain)
-        for name, domain in loss.input_domain.items()
+        for name, domain in setting.input_domain.items()
     }
     values |= {name: examples(loss.domain[name]) for name in loss.targets}
     arrays = {name: np.full(count, x[variant % len(x)], np.float32) for name, x in values.items()}
@@ -161,3 +168,47 @@ def _rows_of(setting: Setting, numbers: Array, variant: int) -> Arrays:
             shape = scores.shape[:1] if domain.kind == "number" else scores.shape
             arrays[name] = np.full(shape, examples(domain)[variant], scores.dtype)
     return arrays
+
+
+def _masks(
+    setting: Setting, dtype: Any, count: int, elements: int, generator: np.random.Generator
+) -> Arrays:
+    """Draw masks, hard ones, empty and full ones, soft ones, and predictions from bad to perfect.
+
+    One logit of each is ordinary, since a prediction that rounds to 0 everywhere is nothing.
+    """
+    shape, each = (count, 1, elements), (count, 1, 1)
+    hard = generator.uniform(size=shape) < generator.choice([0, 0.01, 0.3, 0.7, 1], each)
+    tiny = np.ldexp(generator.uniform(1, 2, shape), -generator.integers(1, 60, shape))
+    soft = np.where(hard, 1 - tiny, tiny)
+    target = np.select(
+        [generator.uniform(size=each) < 0.6, generator.uniform(size=each) < 0.5],
+        [hard, soft],
+        generator.uniform(size=shape),
+    ).astype(dtype)
+    if setting.input_domain["pred"] is not REAL:
+        error = tiny ** generator.choice([0.05, 1, 1], each)
+        candidates = [generator.uniform(size=shape), np.abs(hard - error), tiny, target]
+    else:
+        scale = np.ldexp(1.0, generator.integers(-12, 8, each))
+        drawn = generator.normal(size=shape) * scale + generator.choice([0, 0, -20, 20], each)
+        right = np.where(target > 0.5, np.abs(drawn), -np.abs(drawn))
+        candidates = [drawn, right, right, -right]
+    pred = np.choose(generator.integers(4, size=each), candidates).astype(dtype)
+    if setting.input_domain["pred"] is REAL:
+        infinite = generator.uniform(size=shape) < 0.01
+        pred = np.where(infinite, np.copysign(np.inf, pred), pred)
+        pred[..., 0] = np.clip(pred[..., 0], -60, 60)
+    return dict(zip(setting.loss.formula.arguments, (pred, target), strict=True))
+
+
+def _masks_of(setting: Setting, numbers: Array) -> Arrays:
+    """Make masks of 1024 numbers and a first one that is ordinary; without NaN."""
+    numbers = np.where(np.isnan(numbers), 0, numbers)
+    if setting.input_domain["pred"] is not REAL:  # all between 0 and 1, twice
+        numbers = np.abs(numbers)
+        numbers = np.where(numbers > 1, 1 / numbers, numbers)
+    pred = np.insert(numbers.reshape(-1, 1, 1024), 0, 0.25, axis=-1)
+    target = np.zeros_like(pred)
+    target[..., ::3] = 1
+    return dict(zip(setting.loss.formula.arguments, (pred, target), strict=True))

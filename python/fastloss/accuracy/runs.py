@@ -73,7 +73,7 @@ def sampled(loss: Loss, dtype: str, count: int) -> list[Job]:
 def exhaustive(loss: Loss) -> list[Job]:
     """Plan all float32 patterns of an input, with defaults: for two targets each, or in rows."""
     default = next(i for i, setting in enumerate(settings(loss)) if group(setting) != OTHER)
-    variants = 1 if loss.family == "rowwise" else 2
+    variants = 2 if loss.family == "pointwise" else 1
     return [
         Job(loss.__name__, "float32", default, variant, start)
         for variant in range(variants)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fastloss.domains import Domain
+from fastloss.domains import REAL, Domain
 from fastloss.families import Loss, losses
 
 
@@ -28,6 +28,12 @@ class Setting:
         if "labels or whole" not in self.loss.formula.targets.values():
             return ""
         return "labels" if self.labelled else "probabilities"
+
+    @property
+    def input_domain(self) -> dict[str, Domain]:
+        """The domain of each input: logits may be any real numbers."""
+        logits = self.parameters.get("from_logits", False)
+        return {name: REAL if logits else x for name, x in self.loss.input_domain.items()}
 
     def is_default(self, name: str) -> bool:
         """Tell whether a parameter has its default."""

@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         type=parse_shape,
         metavar="SIZE",
-        help="such as 1000 for pointwise losses, 4096x1000 for row-wise ones",
+        help="such as 1000 for pointwise losses, 4096x1000 for row-wise, 8x4x256x256 for masks",
     )
     parser.add_argument(
         "--huge", action="store_true", help="also arrays of four times the last-level cache"

@@ -22,8 +22,8 @@ from fastloss.bench.timing import Timed, interleaved
 LEARNING_RATE = 1e-20
 SUBNORMAL = 1e-40  # what inputs of size 1 are multiplied by, in float32
 
-IN_CACHE = {"pointwise": ((10_000,),), "rowwise": ((64, 1000),)}
-LARGE = {"pointwise": ((10_000_000,),), "rowwise": ()}
+IN_CACHE = {"pointwise": ((10_000,),), "rowwise": ((64, 1000),), "overlap": ((4, 1, 64, 64),)}
+LARGE = {"pointwise": ((10_000_000,),), "rowwise": (), "overlap": ()}
 
 Calls = dict[str, Timed]
 Shapes = Mapping[str, tuple[tuple[int, ...], ...]]
@@ -184,11 +184,15 @@ def _at_level(name: str) -> Iterator[None]:
 
 EXPERIMENTS = (
     Experiment("threads", by_threads, SHAPES),
-    Experiment("call", small_calls, {"pointwise": ((8,),), "rowwise": ((1, 8),)}),
+    Experiment(
+        "call",
+        small_calls,
+        {"pointwise": ((8,),), "rowwise": ((1, 8),), "overlap": ((1, 1, 2, 4),)},
+    ),
     Experiment(
         "variant",
         variants,
-        {"pointwise": (), "rowwise": ((4096, 1000),)},
+        {"pointwise": (), "rowwise": ((4096, 1000),), "overlap": ()},
         frozenset({"cross_entropy"}),
     ),
     Experiment("weight", weights, LARGE),

@@ -24,7 +24,10 @@ DTYPES = ("float32", "float64")
 SHAPES: dict[str, tuple[tuple[int, ...], ...]] = {
     "pointwise": tuple((n,) for n in (1, 8, 100, 1000, 10**4, 10**5, 10**6, 10**7)),
     "rowwise": ((128, 10), (65536, 10), (4096, 1000), (1024, 50257), (2048, 32000)),
+    "overlap": ((4, 1, 64, 64), (8, 4, 256, 256), (1, 1, 4096, 4096)),
 }
+
+FOREGROUND = 0.3  # the share of a mask
 
 # Inputs that mean something only where they are positive, though any number is allowed.
 POSITIVE_INPUTS = {"var"}
@@ -34,7 +37,10 @@ ARRAYS_IN_MEMORY = 12  # of a problem's size: those of all contestants and their
 
 @dataclass(frozen=True)
 class Problem:
-    """Value and gradient of a loss on arrays of this type and shape; classes lie last."""
+    """Value and gradient of a loss on arrays of this type and shape.
+
+    Classes lie last; masks along all axes but the first two.
+    """
 
     loss: Loss
     dtype: str
@@ -76,6 +82,8 @@ class Problem:
 
     def _target(self, name: str, generator: np.random.Generator, labelled: bool) -> Array:
         domain = self.loss.domain[name]
+        if self.loss.family == "overlap":
+            return (generator.random(self.shape) < FOREGROUND).astype(self.dtype)
         rows = self.shape[:-1]
         if domain.kind == "labels" or (domain.kind == "labels or whole" and labelled):
             return generator.integers(self.shape[-1], size=rows)

@@ -8,6 +8,7 @@ must be bound to no more.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -43,6 +44,13 @@ def cross_entropy(logits: Any, labels: Any) -> Any:
     return jax.nn.logsumexp(logits, axis=-1) - at_label
 
 
+def tversky(pred: Any, target: Any, weight: float = 0.5, exponent: float = 1.0) -> Any:
+    """Tversky loss of masks with α = β."""
+    both = jnp.sum(pred * target, (2, 3))
+    wrong = jnp.sum(pred, (2, 3)) + jnp.sum(target, (2, 3)) - 2 * both
+    return (weight * wrong / (both + weight * wrong)) ** exponent
+
+
 LOSSES: dict[str, Callable[..., Any]] = {
     "mse": lambda pred, target: (pred - target) ** 2,
     "mae": lambda pred, target: jnp.abs(pred - target),
@@ -56,6 +64,10 @@ LOSSES: dict[str, Callable[..., Any]] = {
     "binary_cross_entropy_with_logits": binary_cross_entropy_with_logits,
     "gaussian_nll": gaussian_nll,
     "cross_entropy": cross_entropy,
+    "dice": tversky,
+    "jaccard": partial(tversky, weight=1),
+    "tversky": tversky,
+    "focal_tversky": partial(tversky, exponent=0.75),
 }
 
 

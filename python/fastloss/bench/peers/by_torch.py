@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,6 +14,14 @@ from fastloss.bench.peers import Call, Contestant
 from fastloss.bench.problems import Array, Arrays, Problem
 
 DISTRIBUTION = "torch"
+
+
+def tversky(pred: Any, target: Any, weight: float = 0.5, exponent: float = 1.0) -> Any:
+    """Tversky loss of masks with α = β, as it is usually written: PyTorch itself has none."""
+    both = (pred * target).sum((2, 3))
+    wrong = pred.sum((2, 3)) + target.sum((2, 3)) - 2 * both
+    return ((1 - both / (both + weight * wrong)) ** exponent).mean()
+
 
 LOSSES: dict[str, Callable[..., Any]] = {
     "mse": F.mse_loss,
@@ -26,6 +35,10 @@ LOSSES: dict[str, Callable[..., Any]] = {
     "margin_ranking": F.margin_ranking_loss,
     "gaussian_nll": F.gaussian_nll_loss,
     "cross_entropy": F.cross_entropy,
+    "dice": tversky,
+    "jaccard": partial(tversky, weight=1),
+    "tversky": tversky,
+    "focal_tversky": partial(tversky, exponent=0.75),
 }
 
 

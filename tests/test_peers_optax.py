@@ -28,6 +28,24 @@ def test_margins(name: str) -> None:
     np.testing.assert_allclose(grad, slope, rtol=1e-10)
 
 
+@pytest.mark.parametrize("hard", [False, True])
+@pytest.mark.parametrize("alpha", [None, 0.25, 1.0])
+@pytest.mark.parametrize("gamma", [0.0, 0.3, 1.0, 2.0, 5.0])
+def test_focal(gamma: float, alpha: float | None, hard: bool) -> None:
+    generator = np.random.default_rng(93)
+    logits, target = generator.normal(scale=4, size=500), generator.uniform(size=500)
+    target = np.round(target) if hard else target
+    theirs = optax.losses.sigmoid_focal_loss
+    with jax.enable_x64(True):
+        expected = theirs(logits, target, gamma=gamma, alpha=alpha)
+        slope = jax.grad(lambda x: theirs(x, target, gamma=gamma, alpha=alpha).sum())(logits)
+    value, grad = fl.binary_focal_with_logits.value_and_grad(
+        logits, target, gamma=gamma, alpha=alpha, reduction="none"
+    )
+    np.testing.assert_allclose(value, expected, rtol=1e-10)
+    np.testing.assert_allclose(grad, slope, rtol=1e-10, atol=1e-12)
+
+
 def test_half_squared_error() -> None:
     pred, target = np.random.default_rng(92).normal(size=(2, 500))
     with jax.enable_x64(True):

@@ -128,6 +128,9 @@ def test_log_loss(generator: np.random.Generator, weighted: bool) -> None:
     x = generator.normal(scale=3, size=400)
     expected = metrics.log_loss(labels, special.expit(x), sample_weight=weight)
     close(fl.binary_cross_entropy_with_logits(x, labels, weight=weight), expected)
+    p = generator.uniform(size=400)
+    expected = metrics.log_loss(labels, p, sample_weight=weight)
+    close(fl.binary_cross_entropy(p, labels, weight=weight), expected)
     labels = generator.integers(6, size=400)
     logits = generator.normal(scale=3, size=(400, 6))
     p = special.softmax(logits, axis=1)
@@ -156,6 +159,22 @@ def test_half_binomial_loss(generator: np.random.Generator, dtype: type, weighte
         x, y, weight=weight, reduction="sum"
     )[1]
     close(curvature, hess, dtype, size=10)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@each_dtype
+def test_exponential_loss(generator: np.random.Generator, dtype: type, weighted: bool) -> None:
+    losses = pytest.importorskip("sklearn._loss.loss", reason="its losses are not public")
+    x = generator.normal(size=500).astype(dtype)
+    y = generator.uniform(size=500).astype(dtype)
+    y[:200] = y[:200] > 0.5
+    weight = generator.lognormal(size=500).astype(dtype) if weighted else None
+    peer = losses.ExponentialLoss()
+    value, grad = peer.loss_gradient(y_true=y, raw_prediction=x, sample_weight=weight)
+    _, hess = peer.gradient_hessian(y_true=y, raw_prediction=x, sample_weight=weight)
+    got = fl.exponential.value_grad_and_hess(x, y, weight=weight, reduction="none")
+    for own, expected in zip(got, (value, grad, hess), strict=True):
+        close(own, expected, dtype, size=20)
 
 
 @pytest.mark.parametrize("weighted", [False, True])

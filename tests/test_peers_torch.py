@@ -86,6 +86,111 @@ def test_binary_cross_entropy(
 
 
 @each_reduction
+@pytest.mark.parametrize("weighted", [False, True])
+def test_binary_cross_entropy_of_probabilities(
+    generator: np.random.Generator, reduction: str, weighted: bool
+) -> None:
+    """Away from 0 and 1, where PyTorch clamps the logarithms."""
+    pred, target = generator.uniform(1e-6, 1 - 1e-6, size=(2, 40, 3))
+    target[::2] = target[::2] > 0.5
+    weight = generator.lognormal(size=(40, 3)) if weighted else None
+    expected = theirs(
+        torch.nn.functional.binary_cross_entropy,
+        [pred],
+        torch.tensor(target),
+        weight=tensor(weight),
+        reduction=reduction,
+    )
+    normalizer = float(pred.size) if reduction == "mean" else None
+    own = fl.binary_cross_entropy.value_and_grad(
+        pred, target, weight=weight, reduction=reduction, normalizer=normalizer
+    )
+    assert_close(own, expected)
+
+
+@each_reduction
+@pytest.mark.parametrize("margin", [None, -0.5, 0.0, 2.0])
+@pytest.mark.parametrize("name", ["soft_margin", "hinge_embedding", "margin_ranking"])
+def test_margins(
+    generator: np.random.Generator, name: str, margin: float | None, reduction: str
+) -> None:
+    """Away from kinks, whose conventions differ."""
+    if name == "soft_margin" and margin is not None:
+        pytest.skip("it has no margin")
+    loss = fl.losses[name]
+    inputs = list(generator.normal(scale=2, size=(len(loss.inputs), 60)))
+    target = generator.choice([-1.0, 1.0], 60)
+    keywords = {} if margin is None else {"margin": margin}
+    function = getattr(torch.nn.functional, f"{name}_loss")
+    expected = theirs(function, inputs, torch.tensor(target), reduction=reduction, **keywords)
+    assert_close(loss.value_and_grad(*inputs, target, reduction=reduction, **keywords), expected)
+
+
+FOCUS = list(itertools.product([0.0, 0.5, 1.0, 2.0, 3.5], [None, 0.0, 0.25, 1.0]))
+
+
+@pytest.mark.parametrize("hard", [False, True])
+@pytest.mark.parametrize(("gamma", "alpha"), FOCUS)
+def test_focal(
+    generator: np.random.Generator, gamma: float, alpha: float | None, hard: bool
+) -> None:
+    """As torchvision's sigmoid_focal_loss composes it."""
+    logits = generator.normal(scale=3, size=60)
+    y = generator.uniform(size=60)
+    y = (y > 0.5).astype(float) if hard else y
+    target = torch.tensor(y)
+
+    def composed(x: Any) -> Any:
+        p = torch.sigmoid(x)
+        cross_entropy = torch.nn.functional.binary_cross_entropy_with_logits(
+            x, target, reduction="none"
+        )
+        p_t = p * target + (1 - p) * (1 - target)
+        loss = cross_entropy * (1 - p_t) ** gamma
+        if alpha is not None:
+            loss = (alpha * target + (1 - alpha) * (1 - target)) * loss
+        return loss
+
+    own = fl.binary_focal_with_logits.value_and_grad(
+        logits, y, gamma=gamma, alpha=alpha, reduction="none"
+    )
+    expected = theirs(composed, [logits])
+    np.testing.assert_allclose(own[0], expected[0], rtol=RELATIVE)
+    np.testing.assert_allclose(own[1], expected[1], rtol=RELATIVE)
+
+
+@pytest.mark.parametrize("hard", [False, True])
+@pytest.mark.parametrize("clip", [0.0, 0.05, 0.3])
+@pytest.mark.parametrize(("gamma_pos", "gamma_neg"), [(1.0, 4.0), (0.0, 0.0), (2.5, 0.5)])
+def test_asymmetric_focal(
+    generator: np.random.Generator, gamma_pos: float, gamma_neg: float, clip: float, hard: bool
+) -> None:
+    """As its authors compose it, with the gradient of all of it.
+
+    Where p is less than clip, a power of 0 has no gradient in PyTorch: these points are left out.
+    """
+    logits = generator.normal(scale=3, size=200)
+    y = generator.uniform(size=200)
+    y = (y > 0.5).astype(float) if hard else y
+    keep = (1 / (1 + np.exp(-logits)) > clip + 1e-3) | (y > 0)
+    logits, y = logits[keep], y[keep]
+    target = torch.tensor(y)
+
+    def composed(x: Any) -> Any:
+        p = torch.sigmoid(x)
+        negative = (1 - p + clip).clamp(max=1)
+        cross_entropy = target * torch.log(p) + (1 - target) * torch.log(negative)
+        p_t = p * target + negative * (1 - target)
+        exponent = gamma_pos * target + gamma_neg * (1 - target)
+        return -cross_entropy * torch.pow(1 - p_t, exponent)
+
+    own = fl.asymmetric_focal.value_and_grad(
+        logits, y, gamma_pos=gamma_pos, gamma_neg=gamma_neg, clip=clip, reduction="none"
+    )
+    assert_close(own, theirs(composed, [logits]))
+
+
+@each_reduction
 @pytest.mark.parametrize("full", [False, True])
 @pytest.mark.parametrize("eps", [1e-6, 0.5])
 def test_gaussian(generator: np.random.Generator, reduction: str, full: bool, eps: float) -> None:

@@ -50,6 +50,11 @@ def exp_rest(x: mpf) -> mpf:
     return (mp.expm1(x) - x) / x**2
 
 
+def exp_sum_rest(x: mpf) -> mpf:
+    """(e^x - 1 - x - x^2 / 2 - x^3 / 6) / x^4."""
+    return ((exp_rest(x) - mpf(1) / 2) / x - mpf(1) / 6) / x
+
+
 def log_rest(square: mpf) -> mpf:
     """(log((1 + s) / (1 - s)) - 2 s) / s^3 for s = sqrt(square)."""
     s = mp.sqrt(square)
@@ -143,6 +148,7 @@ HALF_LOG_2 = mp.log(2) / 2 * mpf("1.0001")
 
 EXP = (-HALF_LOG_2, HALF_LOG_2, exp_rest, lambda x: x**2 / mp.exp(x))
 EXPM1 = (-HALF_LOG_2, HALF_LOG_2, exp_rest, lambda x: x**2 / mp.expm1(x))
+EXP_SUM = (-HALF_LOG_2, HALF_LOG_2, exp_sum_rest, lambda x: x**4 / mp.exp(x))
 LOG = (mpf(0), largest_square("1.5"), log_rest, log_weight)
 LOG1P_UNIT = (mpf(0), largest_square("2"), log_rest, log_weight)
 LOG_SUM = (mpf(0), largest_square("1.5"), log_sum_rest, log_sum_weight)
@@ -207,7 +213,13 @@ GAMMA = (
     Polynomial("digamma_stirling_polynomial", "float", 4, *DIGAMMA_STIRLING),
     Polynomial("digamma_stirling_polynomial", "double", 14, *DIGAMMA_STIRLING),
 )
-HEADERS = {"math.hpp": MATH, "error_function.hpp": ERROR_FUNCTION, "gamma.hpp": GAMMA}
+FOCAL = (Polynomial("exp_sum_polynomial", "double", 8, *EXP_SUM),)
+HEADERS = {
+    "math.hpp": MATH,
+    "error_function.hpp": ERROR_FUNCTION,
+    "gamma.hpp": GAMMA,
+    "focal.hpp": FOCAL,
+}
 
 
 def chebyshev_points(polynomial: Polynomial, count: int) -> list[mpf]:

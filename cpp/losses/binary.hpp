@@ -2,6 +2,7 @@
 // Formulas of pointwise losses for targets of two classes: 0, 1, and probabilities between them.
 #pragma once
 
+#include "../focal.hpp"
 #include "terms.hpp"
 
 namespace fastloss::FASTLOSS_LEVEL {
@@ -90,7 +91,97 @@ struct Exponential {
   }
 };
 
-using Binary = LossList<BinaryCrossEntropyWithLogits, BinaryCrossEntropy, Exponential>;
+/// u^γ·ℓ of a cross-entropy ℓ, for u as in focal.hpp and e = exp(−|logit|); times a weight.
+template <bool clipped, class T>
+INLINE Terms<T> focal_terms(Terms<T> cross, const Miss<T>& miss, const NegativeExp<T>& e, T logit,
+                            T target, T clip, ExactSum<T> gamma, T weight) {
+  Power<T> power = power_of<clipped>(miss, logit, target, clip, gamma);
+  power.first = weight * power.first;
+  const auto below = logit < T(0);
+  const T p = rounded(miss.p), rest = rounded(miss.p_rest), larger = rounded(miss.larger);
+  // u'/u, without the factor e/m where u has none. Its own logarithmic derivative is 1 − 2p − u'/u.
+  const T slope = select(miss.counted == T(0), -target, fma(T(-2), target, T(1)));
+  const ExactSum<T> numerator = product_of(slope, bulk_of(miss, e));
+  const T divisor = max(T(Constants<ElementOf<T>>::smallest_normal), miss.u.high);
+  const T inverse = T(1) / divisor, rough = numerator.high * inverse;
+  const T lost = fma(-rough, divisor, numerator.high) + fma(-rough, miss.u.low, numerator.low);
+  const T relative = select(miss.alone, select(below, larger, -larger), fma(lost, inverse, rough));
+  const auto whole = [&](T x) { return select(miss.alone, x, e.times(x)); };
+  const T bend = select(miss.alone, select(below, -p, rest), (rest - p) - e.times(relative));
+  const T lean = power.gamma * relative;
+  // From 1024 on the product with e is 0. A negative zero adds nothing, not even a sign.
+  const T pull = select(lean == T(0), T(-0.0), lean * min(T(1024), cross.value));
+  const T hess = fma(T(2) * lean, cross.grad[0], pull * (whole(lean) + bend));
+  return {.value = power.times(cross.value),
+          .grad = {power.times(cross.grad[0] + whole(pull))},
+          .hess = {power.times(cross.hess[0] + whole(hess))}};
+}
+
+/// (1 − p_t)^γ times the cross-entropy, p_t = y·p + (1 − y)·(1 − p); times α·y + (1 − α)·(1 − y)
+/// for α in [0, 1]. The cross-entropy itself for γ = 0, bit by bit.
+struct BinaryFocalWithLogits {
+  static constexpr auto name = "binary_focal_with_logits";
+  static constexpr double cost = 6;
+  static constexpr int parameters = 2;
+  template <class T>
+  INLINE static Terms<T> terms(T logit, T target, T gamma, T alpha) {
+    Terms<T> cross = BinaryCrossEntropyWithLogits::terms(logit, target, T(1), T(0));
+    const NegativeExp<T> e(-abs(logit));
+    const Miss<T> miss = miss_of<false>(logit, target, T(0), e.sum());
+    // The second derivative again, with smaller rounding errors.
+    cross.hess[0] = select(gamma == T(0), cross.hess[0], e.times(rounded(bulk_of(miss, e))));
+    const T weight = fma(alpha, target, (T(1) - alpha) * (T(1) - target));
+    return focal_terms<false>(cross, miss, e, logit, target, T(0), ExactSum<T>{gamma, T(0)},
+                              select(alpha <= T(1), weight, T(1)));
+  }
+};
+
+/// Ridnik's loss: u^γ·(−y·log p − (1 − y)·log(1 − q)), q = max(p − clip, 0), with
+/// u = y(1 − p) + (1 − y)q and γ = y·gamma_pos + (1 − y)·gamma_neg.
+struct AsymmetricFocal {
+  static constexpr auto name = "asymmetric_focal";
+  static constexpr double cost = 8;
+  static constexpr int parameters = 3;
+  template <class T>
+  INLINE static Terms<T> terms(T logit, T target, T gamma_pos, T gamma_neg, T clip) {
+    const NegativeExp<T> e(-abs(logit));
+    const Miss<T> miss = miss_of<true>(logit, target, clip, e.sum());
+    const ExactSum<T> gamma =
+        sum_of(exact_product(target, gamma_pos), product_of(gamma_neg, miss.negative));
+    return focal_terms<true>(cross_entropy(miss, e, logit, target, clip), miss, e, logit, target,
+                             clip, gamma, T(1));
+  }
+
+ private:
+  template <class T>
+  INLINE static Terms<T> cross_entropy(const Miss<T>& miss, const NegativeExp<T>& e, T logit,
+                                       T target, T clip) {
+    const T p = rounded(miss.p), rest = rounded(miss.p_rest), q_rest = rounded(miss.q_rest);
+    const auto below = logit < T(0);
+    const T size = abs(logit), tail = e.unit * log1p_unit(e.m.high * e.scale);
+    const T log_p = tail + select(below, size, T(0));  // its negative, as the others
+    // log(1 − q), from the smaller one of q and its rest, and what both have lost.
+    const auto small = miss.q.high < T(0.25);
+    const auto [n, f] = log_parts(miss.q_rest.high);
+    const auto sum = log_sum_of_parts(select(small, T(0), n), select(small, -miss.q.high, f));
+    const T lost = select(small, -miss.q.low, miss.q_rest.low) / q_rest;
+    const auto unclipped = clip == T(0);
+    const T log_q_rest =
+        select(unclipped, tail + select(below, T(0), size), T(0) - (sum.high + (sum.low + lost)));
+    const T value = select(target == T(0), T(0), target * log_p) +
+                    select(miss.counted == T(0), T(0), miss.counted * log_q_rest);
+    // Derivatives of the second logarithm: p(1 − p)/(1 − q), and the next one by p(1 − p).
+    const T bulk = rounded(bulk_of(miss, e));
+    const T slope = select(unclipped, p, e.times(bulk / q_rest));
+    const T bend = select(unclipped, T(1), fma(rest, rest, clip * (rest - p)) / (q_rest * q_rest));
+    return {.value = value,
+            .grad = {fma(miss.counted, slope, -(target * rest))},
+            .hess = {e.times(bulk * fma(miss.counted, bend, target))}};
+  }
+};
+
+using Binary = LossList<BinaryCrossEntropyWithLogits, BinaryCrossEntropy, Exponential,
+                        BinaryFocalWithLogits, AsymmetricFocal>;
 
 }  // namespace
 }  // namespace fastloss::FASTLOSS_LEVEL

@@ -11,6 +11,12 @@
 namespace fastloss::FASTLOSS_LEVEL {
 namespace {
 
+/// (pred − target)/2, which is a number where pred − target is too large for one.
+template <class T>
+INLINE T half_difference(T pred, T target) {
+  return T(0.5) * pred - T(0.5) * target;
+}
+
 /// A term and its first and second derivative with respect to each differentiable input.
 template <class T, int inputs = 1>
 struct Terms {
@@ -18,12 +24,6 @@ struct Terms {
   T grad[inputs];
   T hess[inputs];
 };
-
-/// (a − b)/2, which is a number where a − b is too large for one.
-template <class T>
-INLINE T half_difference(T a, T b) {
-  return T(0.5) * a - T(0.5) * b;
-}
 
 }  // namespace
 }  // namespace fastloss::FASTLOSS_LEVEL

@@ -32,6 +32,12 @@ def binary_cross_entropy_with_logits(logits: Any, target: Any) -> Any:
     return jax.nn.softplus(logits) - target * logits
 
 
+def binary_focal_with_logits(logits: Any, target: Any) -> Any:
+    """Focal loss with gamma = 2."""
+    p = jax.nn.sigmoid(logits)
+    return (p + target - 2 * p * target) ** 2 * binary_cross_entropy_with_logits(logits, target)
+
+
 def gaussian_nll(pred: Any, target: Any, var: Any) -> Any:
     """Negative log-likelihood of a Gaussian."""
     v = jnp.maximum(var, 1e-6)
@@ -62,6 +68,7 @@ LOSSES: dict[str, Callable[..., Any]] = {
     "huber": huber,
     "smooth_l1": huber,  # the same where beta is 1
     "binary_cross_entropy_with_logits": binary_cross_entropy_with_logits,
+    "binary_focal_with_logits": binary_focal_with_logits,
     "gaussian_nll": gaussian_nll,
     "cross_entropy": cross_entropy,
     "dice": tversky,

@@ -212,6 +212,54 @@ def margin_ranking(
     return float(np.mean(np.maximum(lack, 0, out=lack))), (-grad, grad)
 
 
+def binary_focal_with_logits(logits: Array, target: Array) -> ValueAndGrad:
+    """Focal loss with gamma = 2, with one exponential for value and gradient."""
+    e = np.exp(-np.abs(logits))
+    cross_entropy = np.maximum(logits, 0) - target * logits + np.log1p(e)
+    p = np.where(logits < 0, e, 1)
+    e += 1
+    p /= e
+    rest = 1 - p
+    missed = target * rest + (1 - target) * p
+    grad = (2 - 4 * target) * p
+    grad *= rest
+    grad *= cross_entropy
+    p -= target
+    p *= missed
+    grad += p
+    grad *= missed
+    grad /= grad.size
+    missed *= missed
+    missed *= cross_entropy
+    return float(np.mean(missed)), grad
+
+
+def asymmetric_focal(logits: Array, target: Array, clip: float = 0.05) -> ValueAndGrad:
+    """Asymmetric loss with exponents 1 and 4, which soft targets mix."""
+    e = np.exp(-np.abs(logits))
+    positive = np.log1p(e) + np.maximum(-logits, 0)
+    p = np.where(logits < 0, e, 1)
+    e += 1
+    p /= e
+    rest = 1 - p
+    q = np.maximum(p - clip, 0)
+    q_rest = 1 - q
+    negative = np.log(q_rest)
+    cross_entropy = target * (positive + negative) - negative
+    missed = target * (rest - q) + q
+    exponent = 4 - 3 * target
+    power = missed ** (exponent - 1)
+    counted = (1 - target) * (q > 0)
+    bulk = p * rest
+    grad = missed * (counted * bulk / q_rest - target * rest)
+    grad += exponent * (counted - target) * bulk * cross_entropy
+    grad *= power
+    grad /= grad.size
+    power *= missed
+    power *= cross_entropy
+    return float(np.mean(power)), grad
+
+
 def gaussian_nll(pred: Array, target: Array, var: Array, eps: float = 1e-6) -> ValueAndGrad:
     """Negative log-likelihood of a Gaussian."""
     v = np.maximum(var, eps)
@@ -296,6 +344,8 @@ SPELLINGS: dict[str, Callable[..., ValueAndGrad]] = {
     "margin_ranking": margin_ranking,
     "binary_cross_entropy": binary_cross_entropy,
     "exponential": exponential,
+    "binary_focal_with_logits": binary_focal_with_logits,
+    "asymmetric_focal": asymmetric_focal,
     "binary_cross_entropy_with_logits": binary_cross_entropy_with_logits,
     "gaussian_nll": gaussian_nll,
     "cross_entropy": cross_entropy,

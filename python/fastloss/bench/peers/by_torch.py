@@ -16,6 +16,14 @@ from fastloss.bench.problems import Array, Arrays, Problem
 DISTRIBUTION = "torch"
 
 
+def binary_focal_with_logits(logits: Any, target: Any) -> Any:
+    """Focal loss with gamma = 2, as torchvision composes it."""
+    p = torch.sigmoid(logits)
+    missed = p + target - 2 * p * target
+    cross_entropy = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    return (missed**2 * cross_entropy).mean()
+
+
 def tversky(pred: Any, target: Any, weight: float = 0.5, exponent: float = 1.0) -> Any:
     """Tversky loss of masks with α = β, as it is usually written: PyTorch itself has none."""
     both = (pred * target).sum((2, 3))
@@ -33,6 +41,7 @@ LOSSES: dict[str, Callable[..., Any]] = {
     "soft_margin": F.soft_margin_loss,
     "hinge_embedding": F.hinge_embedding_loss,
     "margin_ranking": F.margin_ranking_loss,
+    "binary_focal_with_logits": binary_focal_with_logits,
     "gaussian_nll": F.gaussian_nll_loss,
     "cross_entropy": F.cross_entropy,
     "dice": tversky,

@@ -77,21 +77,32 @@ bool is_real_number(PyObject* object) {
   return storage_of(PyArray_DESCR(reinterpret_cast<PyArrayObject*>(array.ptr())), storage);
 }
 
-[[noreturn]] void refuse_number(const Caller& caller, const std::string& name, const Domain& domain,
-                                PyObject* object, PyObject* type, const char* more = "") {
+[[noreturn]] void refuse(const Caller& caller, const std::string& name, const Domain& domain,
+                         PyObject* object, PyObject* type, const char* more = "") {
   caller.fail(type, name, "expected " + domain.description + more + ", got " + repr(object));
 }
 
 /// A number that is not simply a float.
 double as_double(const Caller& caller, const std::string& name, const Domain& domain,
                  PyObject* object) {
-  if (!is_real_number(object)) refuse_number(caller, name, domain, object, PyExc_TypeError);
+  if (!is_real_number(object)) refuse(caller, name, domain, object, PyExc_TypeError);
   const double x = PyFloat_AsDouble(object);
   if (x == -1 && PyErr_Occurred()) {
     PyErr_Clear();  // an integer beyond double's range
-    refuse_number(caller, name, domain, object, PyExc_ValueError);
+    refuse(caller, name, domain, object, PyExc_ValueError);
   }
   return x;
+}
+
+double place_of_word(const Caller& caller, const std::string& name, const Domain& domain,
+                     PyObject* object) {
+  if (!PyUnicode_Check(object)) refuse(caller, name, domain, object, PyExc_TypeError);
+  for (std::size_t i = 0; i < domain.words.size(); ++i) {
+    if (PyUnicode_CompareWithASCIIString(object, domain.words[i].c_str()) == 0) {
+      return static_cast<double>(i);
+    }
+  }
+  refuse(caller, name, domain, object, PyExc_ValueError);
 }
 
 bool is_masked(PyObject* object) {
@@ -212,19 +223,20 @@ double as_number(const Caller& caller, const std::string& name, const Domain& do
                  PyObject* object, bool to_float32) {
   if (domain.is_flag) {
     if (!PyBool_Check(object) && !PyArray_IsScalar(object, Bool)) {
-      refuse_number(caller, name, domain, object, PyExc_TypeError);
+      refuse(caller, name, domain, object, PyExc_TypeError);
     }
     return PyObject_IsTrue(object);
   }
+  if (!domain.words.empty()) return place_of_word(caller, name, domain, object);
   if (object == Py_None && !std::isnan(domain.when_none)) return domain.when_none;
   const double x = PyFloat_CheckExact(object) ? PyFloat_AS_DOUBLE(object)
                                               : as_double(caller, name, domain, object);
   if (!std::isfinite(x) || !domain.contains(x)) {
-    refuse_number(caller, name, domain, object, PyExc_ValueError);
+    refuse(caller, name, domain, object, PyExc_ValueError);
   }
   if (const float rounded = static_cast<float>(x);
       to_float32 && (!std::isfinite(rounded) || !domain.contains(rounded))) {
-    refuse_number(caller, name, domain, object, PyExc_ValueError, " also in float32");
+    refuse(caller, name, domain, object, PyExc_ValueError, " also in float32");
   }
   return x;
 }

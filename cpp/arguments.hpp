@@ -91,7 +91,7 @@ Array as_output(const Caller& caller, OutName name, PyObject* object, int ndim,
                 const npy_intp* shape);
 
 /// A real number, checked for being finite and in the domain, also once rounded to float32 if
-/// `to_float32`.
+/// `to_float32`; the place of a word.
 double as_number(const Caller& caller, const std::string& name, const Domain& domain,
                  PyObject* object, bool to_float32);
 

@@ -97,7 +97,7 @@ void Evaluation::read_parameters() {
       numbers_[k] = parameter.default_number;
       continue;
     }
-    const bool may_vary = parameters_may_vary() && !parameter.domain.is_flag;
+    const bool may_vary = parameters_may_vary() && parameter.domain.is_number();
     if (!may_vary || is_scalar(given)) {
       numbers_[k] = as_number(caller_, parameter.name, parameter.domain, given, single_);
       continue;
@@ -129,7 +129,7 @@ void Evaluation::read_reduction() {
   if (request_.normalizer == Py_None) return;
   static const Domain positive{
       "a finite number > 0", 0, std::numeric_limits<double>::infinity(), false, false, false,
-      std::nan("")};
+      std::nan(""),          {}};
   if (reduction_ != Reduction::mean) {
     caller_.fail(PyExc_ValueError, "normalizer",
                  "expected None unless reduction is 'mean', got " + repr(request_.normalizer));

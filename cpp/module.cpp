@@ -52,8 +52,8 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
 
   if (!add_function_type(m.ptr())) throw py::error_already_set();
 
-  using ParameterTuple =
-      std::tuple<std::string, py::object, std::string, double, double, bool, bool, bool, double>;
+  using ParameterTuple = std::tuple<std::string, py::object, double, std::string, double, double,
+                                    bool, bool, bool, double, std::vector<std::string>>;
   m.def(
       "register_loss",
       [](const std::string& family, std::string name, std::vector<std::string> arguments,
@@ -62,12 +62,13 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
         std::vector<Target> kinds;
         for (const auto& [target, kind] : targets) kinds.push_back({target, target_kind_of(kind)});
         std::vector<Parameter> list;
-        for (const auto& [parameter, standard, description, low, high, includes_low, includes_high,
-                          is_flag, when_none] : parameters) {
-          list.push_back({parameter,
-                          {description, low, high, includes_low, includes_high, is_flag, when_none},
-                          py::object(standard).release().ptr(),
-                          standard.is_none() ? when_none : standard.cast<double>()});
+        for (const auto& [parameter, standard, standard_number, description, low, high,
+                          includes_low, includes_high, is_flag, when_none, words] : parameters) {
+          list.push_back(
+              {parameter,
+               {description, low, high, includes_low, includes_high, is_flag, when_none, words},
+               py::object(standard).release().ptr(),
+               standard_number});
         }
         return register_loss(family_of(family), std::move(name), std::move(arguments), kinds,
                              std::move(list), options);

@@ -13,14 +13,16 @@ namespace fastloss {
 
 enum class Family { pointwise, rowwise, overlap };
 
-/// The numbers that a parameter may be.
+/// What a parameter may be: numbers, or one of a few words, of which a kernel gets the place.
 struct Domain {
   std::string description;  // what was expected, for messages
   double low, high;
   bool includes_low, includes_high;
   bool is_flag;      // True or False
   double when_none;  // what None stands for; NaN where None is not allowed
+  std::vector<std::string> words;
 
+  bool is_number() const { return !is_flag && words.empty(); }
   bool contains(double x) const {
     return (includes_low ? x >= low : x > low) && (includes_high ? x <= high : x < high);
   }

@@ -41,7 +41,7 @@ def exactly(call: Call, dtype: Any) -> Call:
 
 
 def _is_number(name: str, x: Any) -> bool:
-    is_choice = name in ("axis", "ignore_index", "reduction") or isinstance(x, (bool, np.bool_))
+    is_choice = name in ("axis", "ignore_index") or isinstance(x, bool | np.bool_ | str)
     return x is not None and not is_choice
 
 

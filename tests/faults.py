@@ -123,8 +123,15 @@ def _parameters(setting: Setting, call: Call) -> Iterator[Fault]:
         def fault(x: Any, error: type[Exception], name: str = name) -> Fault:
             return Fault(f"{name}={str(x)[:9]}", call.given(**{name: x}), name, error, "", False)
 
-        for x in ("1", 1j, np.complex128(1), np.longdouble(1), {}, Fraction(1, 2), b"1"):
+        for x in (1j, np.complex128(1), np.longdouble(1), {}, Fraction(1, 2), b"1"):
             yield fault(x, TypeError)
+        if domain.words:
+            for x in ("", "1", domain.words[0].upper(), domain.words[0] + " "):
+                yield fault(x, ValueError)
+            for x in (0, 1.0, None, True, list(domain.words), domain.words[0].encode()):
+                yield fault(x, TypeError)
+            continue
+        yield fault("1", TypeError)
         if domain.is_flag:
             for x in (0, 1, 1.0, None, "yes", np.int64(1)):
                 yield fault(x, TypeError)

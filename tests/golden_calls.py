@@ -145,7 +145,7 @@ def variations(setting: Setting, shape: Shape, dtype: Any) -> Iterator[Call]:
         arrays = {
             name: numbers.in_domain(p.domain, shape)
             for name, p in loss.parameters.items()
-            if not p.domain.is_flag
+            if p.domain.is_number
         }
         if arrays:
             yield call.given(**arrays)
@@ -232,7 +232,7 @@ def request(call: Call, method: str, reduction: str) -> list[bytes]:
         varies = isinstance(given[name], np.ndarray)
         arrays.append(given[name] if varies else None)
         if not varies:
-            header["parameters"][k] = p.domain.when_none if given[name] is None else given[name]
+            header["parameters"][k] = p.domain.number(given[name])
     blocks = [b"" if x is None else x.astype(x.dtype.newbyteorder("<")).tobytes() for x in arrays]
     sized = [piece for block in blocks for piece in (np.int64(len(block)).tobytes(), block)]
     return [header.tobytes(), *sized]

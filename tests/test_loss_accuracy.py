@@ -134,7 +134,8 @@ def test_exact_results_in_more_digits(setting: Setting, monkeypatch: pytest.Monk
     parameters = points.rounded(setting.parameters, np.float64)
     exact = measurement.exact_results(setting, arrays, parameters)
     real = {
-        name: x if x is None or isinstance(x, bool) else Real(x) for name, x in parameters.items()
+        name: x if x is None or isinstance(x, bool | str) else Real(x)
+        for name, x in parameters.items()
     }
     select = np.where
 

@@ -170,7 +170,7 @@ def test_weights(setting: Setting) -> None:
 def test_parameters_that_vary(setting: Setting) -> None:
     call = large_call(setting)
     for name, parameter in setting.loss.parameters.items():
-        if not parameter.domain.is_flag:
+        if parameter.domain.is_number:
             check_all(call.given(**{name: np.full(call.first.shape[-1], 0.5)}))
 
 

@@ -316,7 +316,7 @@ def varying(call: Call) -> list[str]:
     return [
         name
         for name, p in call.loss.parameters.items()
-        if call.loss.family == "pointwise" and not p.domain.is_flag
+        if call.loss.family == "pointwise" and p.domain.is_number
     ]
 
 

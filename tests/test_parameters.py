@@ -29,7 +29,7 @@ def numbers_of(setting: Setting) -> dict[str, list[float]]:
     return {
         name: [float(x) for x in examples(p.domain) if x is not None]
         for name, p in setting.loss.parameters.items()
-        if not p.domain.is_flag
+        if p.domain.is_number
     }
 
 
@@ -77,6 +77,15 @@ def test_numpy_flags(setting: Setting) -> None:
             for flag in (False, True):
                 given = call.given(**{name: np.bool_(flag)})
                 assert_same_bits(all_results(given), all_results(call.given(**{name: flag})))
+
+
+@settings(default_settings())
+def test_numpy_words(setting: Setting) -> None:
+    call = make_call(setting, (4, 3))
+    for name, parameter in setting.loss.parameters.items():
+        for word in parameter.domain.words:
+            given = call.given(**{name: np.str_(word)})
+            assert_same_bits(all_results(given), all_results(call.given(**{name: word})))
 
 
 @settings([s for s in all_settings() if s not in default_settings()])

@@ -97,6 +97,8 @@ def test_default_lies_in_its_domain(loss: Any) -> None:
         domain = parameter.domain
         if domain.is_flag:
             assert parameter.default in (False, True)
+        elif domain.words:
+            assert parameter.default in domain.words
         elif parameter.default is None:
             assert not math.isnan(domain.when_none)
         else:

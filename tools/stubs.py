@@ -139,6 +139,8 @@ def parameter_type(loss: Loss, domain: Domain) -> str:
     """Return the type of a parameter of this domain."""
     if domain.is_flag:
         return "bool"
+    if domain.words:
+        return f"Literal[{', '.join(map(json.dumps, domain.words))}]"
     # A pointwise parameter may have a number for each place along the last axis.
     number = "float | ArrayLike" if loss.family == "pointwise" else "_Number"
     return number if math.isnan(domain.when_none) else f"{number} | None"

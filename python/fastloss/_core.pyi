@@ -19,7 +19,9 @@ def register_loss(
     name: str,
     arguments: Sequence[str],
     targets: Sequence[tuple[str, str]],
-    parameters: Sequence[tuple[str, Any, str, float, float, bool, bool, bool, float]],
+    parameters: Sequence[
+        tuple[str, Any, float, str, float, float, bool, bool, bool, float, Sequence[str]]
+    ],
     options: int,
 ) -> int: ...
 def kernel_signatures(family: str) -> list[tuple[str, int, int, int]]: ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ TargetKind = Literal["whole", "number", "labels", "labels or whole"]
 
 @dataclass(frozen=True)
 class Domain:
-    """An interval of real numbers, or the two truth values."""
+    """An interval of real numbers, the two truth values, or a few words."""
 
     description: str
     low: float = -math.inf
@@ -26,6 +26,18 @@ class Domain:
     is_flag: bool = False
     when_none: float = math.nan  # what None stands for; NaN: None is not allowed
     kind: TargetKind = "whole"  # of a target
+    words: tuple[str, ...] = ()
+
+    @property
+    def is_number(self) -> bool:
+        """Tell whether it has numbers, which may then vary along the last axis."""
+        return not self.is_flag and not self.words
+
+    def number(self, x: Any) -> float:
+        """Return what a kernel gets for a parameter: of a word, its place."""
+        if x is None:
+            return self.when_none
+        return float(self.words.index(x) if self.words else x)
 
     def contains(self, x: NDArray[np.generic]) -> NDArray[np.bool_]:
         """Tell for each element whether it lies in the domain."""
@@ -57,6 +69,12 @@ class Sign(Domain):
     def contains(self, x: NDArray[np.generic]) -> NDArray[np.bool_]:
         """Tell for each element whether it is -1 or 1."""
         return np.asarray(np.abs(x) == 1)
+
+
+def choice(*words: str) -> Domain:
+    """Make the domain of a parameter that is one of these words."""
+    *first, last = map(repr, words)
+    return Domain(f"{', '.join(first)} or {last}", words=words)
 
 
 REAL = Domain("a finite number")

@@ -272,6 +272,7 @@ def _declare(
             (
                 name,
                 p.default,
+                p.domain.number(p.default),
                 p.domain.description,
                 p.domain.low,
                 p.domain.high,
@@ -279,6 +280,7 @@ def _declare(
                 p.domain.includes_high,
                 p.domain.is_flag,
                 p.domain.when_none,
+                p.domain.words,
             )
             for name, p in parameters.items()
         ],

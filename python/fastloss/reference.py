@@ -172,8 +172,8 @@ def _in_arithmetic_type(
 
 
 def _as_number(parameter: Any, pred: Array) -> Any:
-    """Round a parameter to the arithmetic type."""
-    if parameter is None or isinstance(parameter, bool):
+    """Round a parameter that is a number to the arithmetic type."""
+    if parameter is None or isinstance(parameter, bool | str):
         return parameter
     return np.asarray(parameter).astype(pred.dtype)[()]
 

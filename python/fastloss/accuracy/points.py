@@ -64,7 +64,7 @@ def consecutive(setting: Setting, start: int, count: int, variant: int) -> Array
 def rounded(parameters: Mapping[str, Any], dtype: Any) -> dict[str, Any]:
     """Round parameters to the arithmetic type: the errors are those of the rounded ones."""
     return {
-        name: x if x is None or isinstance(x, bool) else float(np.asarray(x, dtype))
+        name: x if x is None or isinstance(x, bool | str) else float(np.asarray(x, dtype))
         for name, x in parameters.items()
     }
 

@@ -97,6 +97,8 @@ def examples(domain: Domain) -> list[Any]:
     """Return a few values of a parameter's domain, its ends included where they belong to it."""
     if domain.is_flag:
         return [False, True]
+    if domain.words:
+        return list(domain.words)
     low, high = domain.low, domain.high
     if math.isinf(low) and math.isinf(high):
         values = [-1.5, 0.0, 0.75]

@@ -43,6 +43,7 @@ constexpr ElementaryFunction functions[] = {
     entry("exp", [](auto x) { return exp(x); }),
     entry("expm1", [](auto x) { return expm1(x); }),
     entry("lgamma", [](auto x) { return lgamma(x); }),
+    entry("lgamma1p", [](auto x) { return lgamma1p(x); }),
     entry("log", [](auto x) { return log(x); }),
     entry("log1p", [](auto x) { return log1p(x); }),
     entry("log1p_unit", [](auto x) { return log1p_unit(x); }),

@@ -111,11 +111,36 @@ INLINE T digamma_stirling_polynomial(T x) {
 // way.
 constexpr float stirling_begin = 2.5f;
 
+/// log Γ(1 + x) for 0 <= x <= 1.5.
+template <class T>
+INLINE T lgamma1p_near_zeros(T x) {
+  const auto [factors, factors_low] = exact_product(x, x - T(1));
+  const T p = lgamma_zeros_polynomial(x - T(0.75));
+  return fma(factors, T(0.5), fma(factors, p, T(0.5) * factors_low));
+}
+
+/// log Γ(u + u_low + 1/2) for u >= 2, u_low what u lost in rounding, from log u.
+template <class T>
+INLINE T lgamma_stirling(T u, T u_low, ExactSum<T> log) {
+  using C = Constants<ElementOf<T>>;
+  using G = GammaConstants<ElementOf<T>>;
+  // u (log u − 1) + log(2π) / 2 + P(1/u²) / u
+  const auto [log_high, log_low] = ordered_sum(log.high, log.low);
+  const T r = T(1) / u;
+  const T less_one = log_high - T(1);
+  const T less_one_low = (log_high - less_one) - T(1) + log_low;
+  const auto [product, product_low] = exact_product(u, less_one);
+  const auto [sum, sum_low] =
+      ordered_sum(max(product, T(G::half_log_2_pi)), min(product, T(G::half_log_2_pi)));
+  const T rest = fma(r, lgamma_stirling_polynomial(r * r), T(G::half_log_2_pi_low));
+  const T low = fma(u, less_one_low, fma(u_low, log_high, product_low + sum_low)) + rest;
+  return select(product < T(C::infinity), sum + low, T(C::infinity));
+}
+
 /// log Γ(x) for x >= 0: +inf at 0 and at +inf, NaN below. ULP: 1.71, 1.62; 1.88.
 template <class T>
 INLINE T lgamma(T x) {
   using C = Constants<ElementOf<T>>;
-  using G = GammaConstants<ElementOf<T>>;
   const auto below_one = x < T(1);
   const T u = x - T(0.5);
 
@@ -124,33 +149,45 @@ INLINE T lgamma(T x) {
   const T lifted = select(below_one, x * T(ElementOf<T>(std::int64_t{1} << lift)), u);
   const auto [n, shifted] = exponent(lifted);
   const T f = from_bits<T>(to_bits(lifted) - shifted) - T(1);
-  const auto [log_sum, log_rest] = log_sum_of_parts(n - select(below_one, T(lift), T(0)), f);
-  const auto [log_high, log_low] = ordered_sum(log_sum, log_rest);
-
-  // u (log u − 1) + log(2π) / 2 + P(1/u²) / u
-  const T r = T(1) / u;
-  const T less_one = log_high - T(1);
-  const T less_one_low = (log_high - less_one) - T(1) + log_low;
-  const auto [product, product_low] = exact_product(u, less_one);
-  const T u_low = (x - u) - T(0.5);
-  const auto [sum, sum_low] =
-      ordered_sum(max(product, T(G::half_log_2_pi)), min(product, T(G::half_log_2_pi)));
-  const T rest = fma(r, lgamma_stirling_polynomial(r * r), T(G::half_log_2_pi_low));
-  const T low = fma(u, less_one_low, fma(u_low, log_high, product_low + sum_low)) + rest;
-  T result = select(product < T(C::infinity), sum + low, T(C::infinity));
+  const ExactSum<T> log = log_sum_of_parts(n - select(below_one, T(lift), T(0)), f);
+  T result = lgamma_stirling(u, (x - u) - T(0.5), log);
 
   const auto near_zeros = x < T(stirling_begin);
   if (any(near_zeros)) {
     // log Γ(y) − log(y / x) for y = x or x + 1
-    const T y_less_one = select(below_one, x, x - T(1));
-    const auto [factors, factors_low] = exact_product(y_less_one, y_less_one - T(1));
-    const T p = lgamma_zeros_polynomial(y_less_one - T(0.75));
-    const T y_result = fma(factors, T(0.5), fma(factors, p, T(0.5) * factors_low));
+    const T y_result = lgamma1p_near_zeros(select(below_one, x, x - T(1)));
     const T near =
-        (y_result - select(below_one, log_rest, T(0))) - select(below_one, log_sum, T(0));
+        (y_result - select(below_one, log.low, T(0))) - select(below_one, log.high, T(0));
     result = select(near_zeros, near, result);
   }
   return select(x > T(0), result, select(x == T(0), T(C::infinity), T(C::nan)));
+}
+
+/// log Γ(1 + x) for x >= 0, with all its digits near 0: NaN below. ULP: 1.71, 1.62; 1.88.
+template <class T>
+INLINE T lgamma1p(T x) {
+  using C = Constants<ElementOf<T>>;
+  const T u = x + T(0.5);
+  const auto [n, shifted] = exponent(u);
+  const T f = from_bits<T>(to_bits(u) - shifted) - T(1);
+  T result = lgamma_stirling(u, T(0.5) - (u - x), log_sum_of_parts(n, f));
+  const auto near_zeros = x < T(stirling_begin - 1);
+  if (any(near_zeros)) result = select(near_zeros, lgamma1p_near_zeros(x), result);
+  return select(x >= T(0), result, T(C::nan));
+}
+
+/// log Γ(r + x) − log Γ(r) − x log r for x >= 0 and r > 0, which is 0 for x = 0 and x = 1. Its
+/// error is one of a few ULP of the largest of x, log(1 + x / r) and 0.01.
+template <class T>
+INLINE T log_rising(T x, T r) {
+  // Three steps of the recurrence, then the difference of two of Stirling's series.
+  const T u = r + T(2.5), v = u + x;
+  const T u_inverse = T(1) / u, v_inverse = T(1) / v;
+  const T u_rest = u_inverse * lgamma_stirling_polynomial(u_inverse * u_inverse);
+  const T v_rest = v_inverse * lgamma_stirling_polynomial(v_inverse * v_inverse);
+  const T factors = log1p(x / r) + (log1p(x / (r + T(1))) + log1p(x / (r + T(2))));
+  const T slope = log1p(x / u) - T(1) + log1p(T(2.5) / r);
+  return fma(u, log1p(x / u), x * slope) - factors + (v_rest - u_rest);
 }
 
 /// digamma(x) = (log Γ)′(x) for x >= 0: −inf at 0, +inf at −0, NaN below. ULP: 1.33, 1.43; 1.62.

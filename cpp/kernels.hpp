@@ -222,7 +222,8 @@ struct PointwiseTable {
   int count;
 };
 /// The lists of pointwise losses, each with a kernel file and an entry table.
-#define FASTLOSS_POINTWISE_LISTS(f, level) f(level, regression) f(level, binary) f(level, margins)
+#define FASTLOSS_POINTWISE_LISTS(f, level) \
+  f(level, regression) f(level, binary) f(level, margins) f(level, counts)
 /// The same of row-wise losses.
 #define FASTLOSS_ROWWISE_LISTS(f, level) f(level, cross_entropy)
 /// And of overlap losses.

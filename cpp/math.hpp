@@ -147,10 +147,15 @@ INLINE T log1p_unit_polynomial(T x) {
 /// (log((1 + s) / (1 − s)) − 2s − 2s³/3) / s⁵ for x = s² as in log_polynomial.
 template <class T>
 INLINE T log_sum_polynomial(T x) {
-  // tools/polynomials.py: within 2^-69.0 of the result
-  return polynomial(x, 0.39999999999999725, 0.2857142857157737, 0.22222222191232183,
-                    0.18181821528023434, 0.1538440652010066, 0.13341148992610152,
-                    0.11592278694856628, 0.12571991532769103);
+  if constexpr (is_single<T>) {
+    // tools/polynomials.py: within 2^-41.4 of the result
+    return polynomial(x, 0.39999995f, 0.28572464f, 0.22155733f, 0.19917521f);
+  } else {
+    // tools/polynomials.py: within 2^-69.0 of the result
+    return polynomial(x, 0.39999999999999725, 0.2857142857157737, 0.22222222191232183,
+                      0.18181821528023434, 0.1538440652010066, 0.13341148992610152,
+                      0.11592278694856628, 0.12571991532769103);
+  }
 }
 
 /// log_polynomial and exp_polynomial in double precision, for results in single precision.
@@ -515,11 +520,12 @@ INLINE T log1p(T x) {
 
 // ---- powers ---------------------------------------------------------------------------------
 
-/// n log 2 + log(1 + f) to 2^-66 of it.
+/// n log 2 + log(1 + f) to 2^-66 of it, in single precision to 2^-37.
 template <class T>
 INLINE ExactSum<T> log_sum(T n, T f) {
   using C = Constants<ElementOf<T>>;
-  constexpr double two_thirds = 0x1.5555555555555p-1, two_thirds_low = 0x1.5555555555555p-55;
+  constexpr double two_thirds = is_single<T> ? 0x1.555556p-1 : 0x1.5555555555555p-1;
+  constexpr double two_thirds_low = is_single<T> ? -0x1.555556p-26 : 0x1.5555555555555p-55;
   // s = f / (2 + f); 2s + s³ (2/3 + s² Q(s²)).
   const ExactSum<T> divisor = ordered_sum(T(2), f);
   const T s = f / divisor.high;

@@ -222,6 +222,32 @@ INLINE Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) {
 #endif
 }
 
+/// The square root, rounded once.
+INLINE float sqrt(float x) { return __builtin_sqrtf(x); }
+INLINE double sqrt(double x) { return __builtin_sqrt(x); }
+INLINE Vec<float> sqrt(Vec<float> x) {
+#if defined(__AVX512F__)
+  return _mm512_maskz_sqrt_ps(0xffff, x.raw);
+#elif defined(__AVX2__)
+  return _mm256_sqrt_ps(x.raw);
+#elif defined(__x86_64__)
+  return _mm_sqrt_ps(x.raw);
+#else
+  return vsqrtq_f32(x.raw);
+#endif
+}
+INLINE Vec<double> sqrt(Vec<double> x) {
+#if defined(__AVX512F__)
+  return _mm512_maskz_sqrt_pd(0xff, x.raw);
+#elif defined(__AVX2__)
+  return _mm256_sqrt_pd(x.raw);
+#elif defined(__x86_64__)
+  return _mm_sqrt_pd(x.raw);
+#else
+  return vsqrtq_f64(x.raw);
+#endif
+}
+
 /// a + b and a − b by the units that multiply, in formulas that keep those that add busy: CPUs have
 /// as many of both. It is the same number.
 template <class T>

@@ -73,6 +73,23 @@ def single_lgamma(x: Array) -> Array:
     return result
 
 
+def lgamma1p_series(x: Any, euler: Any, zeta: list[Any]) -> Any:
+    """Return log Γ(1 + x) near 0, from ζ(2), ζ(3), ..."""
+    terms = [z * (-x) ** k / k for k, z in enumerate(zeta, 2)]
+    return sum(terms, start=-euler * x)
+
+
+def lgamma1p(x: arb) -> arb:
+    if x > 2.0**-20:
+        return (1 + x).lgamma()
+    return lgamma1p_series(x, arb.const_euler(), [arb(k).zeta() for k in range(2, 10)])
+
+
+def single_lgamma1p(x: Array) -> Array:
+    series = lgamma1p_series(x, np.euler_gamma, [sp.zeta(k) for k in range(2, 12)])
+    return np.where(x < 0.01, series, single_lgamma(1 + x))
+
+
 FUNCTIONS = {
     "digamma": Elementary(
         arb.digamma,
@@ -95,6 +112,9 @@ FUNCTIONS = {
         pole=True,
         dense=((0, 3), (0, 30)),
         near=(0, 1, 2, 2.5),
+    ),
+    "lgamma1p": Elementary(
+        lgamma1p, single_lgamma1p, low=0, dense=((0, 2), (0, 30)), near=(0, 1, 1.5)
     ),
     "log": Elementary(
         arb.log, np.log, np.log, low=0, pole=True, dense=((0, 4), (0.6, 1.6)), near=(0.75, 1, 1.5)

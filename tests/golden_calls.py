@@ -19,7 +19,7 @@ import numpy as np
 import fastloss as fl
 from cases import METHODS, REDUCTIONS, Call, make_call_from, parts
 from fastloss import _core
-from fastloss.accuracy.settings import Setting, all_settings, default_settings
+from fastloss.accuracy.settings import Setting, all_settings, default_settings, examples
 from fastloss.domains import Domain
 
 Shape = tuple[int, ...]
@@ -143,7 +143,10 @@ def variations(setting: Setting, shape: Shape, dtype: Any) -> Iterator[Call]:
     yield special
     if loss.family == "pointwise":
         arrays = {
-            name: numbers.in_domain(p.domain, shape)
+            # Of any numbers as exponents, most results would be infinite.
+            name: numbers.choice(examples(p.domain), shape)
+            if math.isinf(p.domain.low)
+            else numbers.in_domain(p.domain, shape)
             for name, p in loss.parameters.items()
             if p.domain.is_number
         }

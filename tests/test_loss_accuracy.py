@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import fastloss as fl
-from cases import losses
+from cases import losses, sample
 from fastloss import _core
 from fastloss.accuracy import errors, measurement, points, runs
 from fastloss.accuracy.settings import Setting, all_settings, examples
@@ -168,7 +168,7 @@ def ordinary(setting: Setting, count: int = 12) -> points.Arrays:
     arrays = {
         name: generator.normal(size=shape) * 3
         if domain is REAL
-        else generator.uniform(domain.low, domain.high, shape)
+        else sample(domain, generator, shape)
         for name, domain in setting.input_domain.items()
     }
     for name, domain in loss.domain.items():

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Parameters: what they may be, and one for each place along the last axis."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from cases import (
     parts,
     settings,
 )
-from fastloss.accuracy.settings import Setting, all_settings, default_settings, examples
+from fastloss.accuracy.settings import Setting, all_settings, default_settings, examples, variations
 from test_layouts import LAYOUTS
 
 each_dtype = pytest.mark.parametrize("dtype", DTYPES)
@@ -90,11 +91,22 @@ def test_numpy_words(setting: Setting) -> None:
 
 @settings([s for s in all_settings() if s not in default_settings()])
 def test_every_parameter_matters(setting: Setting) -> None:
-    """A changed parameter changes a result, so that no test of it is in vain."""
+    """A changed parameter changes a result, with others if not alone: no test of it is in vain."""
     call = make_call(setting, (20, 5))
+    changed = {name: x for name, x in call.keywords.items() if not setting.is_default(name)}
     defaults = {name: p.default for name, p in setting.loss.parameters.items()}
-    before, after = (parts(all_results(c)) for c in (call.given(**defaults), call))
-    assert any(not np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+    *_, everything = variations(replace(setting, parameters=defaults))
+    assert any(
+        not np.array_equal(a, b)
+        for others in (defaults, everything.parameters)
+        for a, b in zip(
+            parts(
+                all_results(call.given(**{**others, **{name: defaults[name] for name in changed}}))
+            ),
+            parts(all_results(call.given(**{**others, **changed}))),
+            strict=True,
+        )
+    )
 
 
 @each_dtype

@@ -99,6 +99,25 @@ def test_gaussian(generator: np.random.Generator, dtype: type) -> None:
     close(fl.gaussian_nll(pred, target, var, full=True, reduction="none"), expected, dtype, size=4)
 
 
+@pytest.mark.parametrize("scale", [0.3, 20.0])
+def test_logarithms_of_probabilities(generator: np.random.Generator, scale: float) -> None:
+    pred = generator.normal(size=500) + np.log(scale)
+    target = generator.poisson(scale, size=500)
+    expected = -stats.poisson.logpmf(target, np.exp(pred))
+    close(fl.poisson_nll(pred, target, full=True, reduction="none"), expected, size=100)
+    means = fl.poisson_nll(
+        np.exp(pred), target, log_input=False, eps=1e-300, full=True, reduction="none"
+    )
+    close(means, expected, size=100)
+    for dispersion in (0.05, 1.0, 3.0):
+        p = 1 / (1 + dispersion * np.exp(pred))
+        expected = -stats.nbinom.logpmf(target, 1 / dispersion, p)
+        got = fl.negative_binomial_nll(
+            pred, target, dispersion=dispersion, full=True, reduction="none"
+        )
+        np.testing.assert_allclose(got, expected, rtol=1e-10)
+
+
 # ---- scikit-learn's metrics -------------------------------------------------------------------
 
 
@@ -136,6 +155,24 @@ def test_log_loss(generator: np.random.Generator, weighted: bool) -> None:
     p = special.softmax(logits, axis=1)
     expected = metrics.log_loss(labels, p, sample_weight=weight, labels=range(6))
     close(fl.cross_entropy(logits, labels, weight=weight), expected)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("power", [-1.0, 0.0, 1.0, 1.2, 1.5, 2.0, 3.0])
+def test_tweedie_deviance(generator: np.random.Generator, power: float, weighted: bool) -> None:
+    pred = generator.normal(size=500)
+    target = generator.lognormal(size=500)
+    target[::5] = np.where(power < 2, 0, target[::5])
+    weight = generator.lognormal(size=500) if weighted else None
+    mean = np.exp(pred)
+    expected = metrics.mean_tweedie_deviance(target, mean, sample_weight=weight, power=power) / 2
+    close(fl.half_tweedie_deviance(pred, target, power=power, weight=weight), expected)
+    own = fl.half_tweedie_deviance(mean, target, power=power, link="identity", weight=weight)
+    close(own, expected)
+    if power == 1:
+        close(fl.half_poisson_deviance(pred, target, weight=weight), expected)
+    if power == 2:
+        close(fl.half_gamma_deviance(pred, target, weight=weight), expected)
 
 
 # ---- scikit-learn's losses of its boosting and its linear models ------------------------------
@@ -214,6 +251,54 @@ def test_regression_losses(
     got = fl.losses[name].value_and_grad(pred, target, reduction="none")
     close(got[0], factor * value)
     close(got[1], factor * grad)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(
+    ("name", "peer", "parameters"),
+    [
+        ("half_poisson_deviance", "HalfPoissonLoss", {}),
+        ("half_gamma_deviance", "HalfGammaLoss", {}),
+        *[
+            ("half_tweedie_deviance", f"HalfTweedieLoss{link}", {"power": power})
+            for power in (-1.5, 0.0, 0.5, 1.0, 1.5, 2.0, 2.5)
+            for link in ("", "Identity")
+        ],
+    ],
+)
+def test_deviances(
+    generator: np.random.Generator,
+    name: str,
+    peer: str,
+    parameters: dict[str, float],
+    weighted: bool,
+) -> None:
+    """Values with what scikit-learn leaves out under a log link."""
+    losses = pytest.importorskip("sklearn._loss.loss", reason="its losses are not public")
+    pred, target = generator.normal(size=500), generator.lognormal(size=500)
+    power = parameters.get("power", 2.0 if "gamma" in name else 1.0)
+    if power < 2:
+        target[::5] = 0
+    if power <= 0:
+        target[1::5] *= -1
+    options: dict[str, Any] = dict(parameters)
+    weight = generator.lognormal(size=500) if weighted else None
+    theirs = getattr(losses, peer)(**parameters)
+    constant = 0.0
+    if peer.endswith("Identity"):
+        options["link"] = "identity"
+        pred = pred if power == 0 else np.exp(pred)
+    else:
+        constant = theirs.constant_to_optimal_zero(target, weight)
+        if power == 0:  # it leaves nothing out
+            constant = 0.0
+    value, grad = theirs.loss_gradient(target, pred, weight)
+    _, hess = theirs.gradient_hessian(target, pred, weight)
+    got = fl.losses[name].value_grad_and_hess(
+        pred, target, weight=weight, reduction="none", **options
+    )
+    for own, expected in zip(got, (value + constant, grad, hess), strict=True):
+        close(own, expected, size=100)
 
 
 @pytest.mark.parametrize("q", [0.1, 0.5, 0.9])

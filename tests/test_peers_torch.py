@@ -207,6 +207,57 @@ def test_gaussian(generator: np.random.Generator, reduction: str, full: bool, ep
     assert_close(own, expected)
 
 
+@each_reduction
+@pytest.mark.parametrize("log_input", [True, False])
+@pytest.mark.parametrize("eps", [1e-8, 0.5])
+def test_poisson(
+    generator: np.random.Generator, reduction: str, log_input: bool, eps: float
+) -> None:
+    pred = generator.normal(size=(30, 4))
+    pred = pred if log_input else np.exp(pred)
+    target = generator.poisson(3.0, size=(30, 4)).astype(np.float64)
+    options = {"log_input": log_input, "eps": eps, "reduction": reduction}
+    function = torch.nn.functional.poisson_nll_loss
+    own = fl.poisson_nll.value_and_grad(pred, target, **options)
+    assert_close(own, theirs(function, [pred], torch.tensor(target), **options))
+
+
+def test_poisson_with_its_constant(generator: np.random.Generator) -> None:
+    """PyTorch's is Stirling's approximation, and 0 up to 1; that is the only difference."""
+    pred = generator.normal(size=60)
+    target = generator.integers(200, size=60).astype(np.float64)
+    function = torch.nn.functional.poisson_nll_loss
+    value, grad = theirs(function, [pred], torch.tensor(target), full=True, reduction="none")
+    large = np.where(target > 1, target, 1)
+    stirling = large * np.log(large) - large + np.log(2 * np.pi * large) / 2
+    exact = torch.lgamma(torch.tensor(target + 1)).numpy()
+    value += exact - np.where(target > 1, stirling, 0)
+    assert_close(
+        fl.poisson_nll.value_and_grad(pred, target, full=True, reduction="none"), [value, grad]
+    )
+
+
+@each_reduction
+@pytest.mark.parametrize("dispersion", [0.01, 0.5, 1.0, 4.0])
+def test_negative_binomial(
+    generator: np.random.Generator, reduction: str, dispersion: float
+) -> None:
+    pred = generator.normal(size=60)
+    target = generator.poisson(3.0, size=60).astype(np.float64)
+
+    def composed(x: Any) -> Any:
+        distribution = torch.distributions.NegativeBinomial(
+            1 / dispersion, logits=x + np.log(dispersion)
+        )
+        terms = -distribution.log_prob(torch.tensor(target))
+        return {"mean": terms.mean, "sum": terms.sum, "none": lambda: terms}[reduction]()
+
+    own = fl.negative_binomial_nll.value_and_grad(
+        pred, target, dispersion=dispersion, full=True, reduction=reduction
+    )
+    assert_close(own, theirs(composed, [pred]))
+
+
 OPTIONS = list(
     itertools.product([None, [0.5, 2.0, 1.0, 0.25, 3.0]], [0.0, 0.1, 1.0], [None, -100, 2])
 )

@@ -191,6 +191,7 @@ MATH = (
     Polynomial("log_polynomial", "double", 7, *LOG),
     Polynomial("log1p_unit_polynomial", "float", 3, *LOG1P_UNIT),
     Polynomial("log1p_unit_polynomial", "double", 9, *LOG1P_UNIT),
+    Polynomial("log_sum_polynomial", "float", 3, *LOG_SUM),
     Polynomial("log_sum_polynomial", "double", 7, *LOG_SUM),
     Polynomial("pow_log_polynomial", "double", 4, *LOG),
     Polynomial("pow_exp_polynomial", "double", 5, *EXP),

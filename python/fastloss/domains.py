@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -27,6 +28,7 @@ class Domain:
     when_none: float = math.nan  # what None stands for; NaN: None is not allowed
     kind: TargetKind = "whole"  # of a target
     words: tuple[str, ...] = ()
+    only_with: tuple[str, Any] | None = None  # a parameter's value; with others any real number
 
     @property
     def is_number(self) -> bool:
@@ -38,6 +40,13 @@ class Domain:
         if x is None:
             return self.when_none
         return float(self.words.index(x) if self.words else x)
+
+    def given(self, parameters: Mapping[str, Any]) -> Domain:
+        """Return what an input may be with these parameters."""
+        if self.only_with is None:
+            return self
+        name, value = self.only_with
+        return self if parameters[name] == value else REAL
 
     def contains(self, x: NDArray[np.generic]) -> NDArray[np.bool_]:
         """Tell for each element whether it lies in the domain."""
@@ -97,6 +106,11 @@ LABELS_OR_PROBABILITIES = Labels(
     includes_high=True,
     kind="labels or whole",
 )
+
+
+def only_with(domain: Domain, parameter: str, value: Any) -> Domain:
+    """Return the domain of an input that is any real number with other values of a parameter."""
+    return replace(domain, only_with=(parameter, value))
 
 
 def per_row(domain: Domain) -> Domain:

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 from fastloss import _core, reference
-from fastloss.domains import REAL, UNIT, Domain, Labels
+from fastloss.domains import REAL, UNIT, Domain, Labels, only_with
 from fastloss.reference import Formula
 
 HessKind = Literal["exact", "zero", "absent"]
@@ -244,7 +244,12 @@ def overlap(
     prediction's shape.
     """
     return lambda body: _declare(
-        _OVERLAP, domains, body, accuracy=accuracy, hess=hess, input_domains={"pred": UNIT}
+        _OVERLAP,
+        domains,
+        body,
+        accuracy=accuracy,
+        hess=hess,
+        input_domains={"pred": only_with(UNIT, "from_logits", False)},
     )
 
 

@@ -91,7 +91,7 @@ def _inputs(domain: Domain, dtype: Any, count: int, generator: np.random.Generat
 
 
 def _targets(domain: Domain, first: Array, generator: np.random.Generator) -> Array:
-    """Draw targets of a domain; where it has them, also next to the first input."""
+    """Draw targets of a domain; where it has them, also next to the first input or to its exp."""
     dtype, count = first.dtype, len(first)
     numbers = _numbers(dtype, count, generator)
     near = first * (1 + generator.integers(-8, 9, count) * np.finfo(dtype).eps)
@@ -101,11 +101,14 @@ def _targets(domain: Domain, first: Array, generator: np.random.Generator) -> Ar
         candidates = [numbers, near, edges, tiny]
     elif math.isinf(domain.high):
         candidates = [domain.low + np.abs(x) for x in (numbers, near, edges, tiny)]
+        apart = np.ldexp(1.0, -generator.integers(1, np.finfo(dtype).nmant - 7, count))
+        candidates.append(np.exp(first) * (1 + generator.choice([-1, 1], count) * apart))
     else:
         span = domain.high - domain.low
         inside = generator.uniform(domain.low, domain.high, count)
         candidates = [inside, domain.low + span * tiny, domain.high - span * tiny, edges]
-    targets = np.choose(generator.integers(4, size=count), candidates).astype(dtype)
+    which = generator.integers(len(candidates), size=count)
+    targets = np.choose(which, candidates).astype(dtype)
     return np.where(domain.contains(targets), targets, edges.astype(dtype))
 
 

@@ -31,9 +31,8 @@ class Setting:
 
     @property
     def input_domain(self) -> dict[str, Domain]:
-        """The domain of each input: logits may be any real numbers."""
-        logits = self.parameters.get("from_logits", False)
-        return {name: REAL if logits else x for name, x in self.loss.input_domain.items()}
+        """The domain of each input with these parameters."""
+        return {name: x.given(self.parameters) for name, x in self.loss.input_domain.items()}
 
     def is_default(self, name: str) -> bool:
         """Tell whether a parameter has its default."""

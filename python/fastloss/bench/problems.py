@@ -74,7 +74,8 @@ class Problem:
         }
 
     def _input(self, name: str, generator: np.random.Generator) -> Array:
-        domain = self.loss.input_domain[name]
+        defaults = {name: p.default for name, p in self.loss.parameters.items()}
+        domain = self.loss.input_domain[name].given(defaults)
         if domain is not REAL:
             return _numbers(domain, self.dtype, generator, self.shape)
         x = generator.standard_normal(self.shape, np.dtype(self.dtype).type)

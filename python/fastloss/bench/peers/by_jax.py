@@ -44,6 +44,28 @@ def gaussian_nll(pred: Any, target: Any, var: Any) -> Any:
     return (jnp.log(v) + (pred - target) ** 2 / v) / 2
 
 
+def half_poisson_deviance(pred: Any, target: Any) -> Any:
+    """Half of the Poisson deviance."""
+    return jnp.exp(pred) - target * (1 + pred) + jax.scipy.special.xlogy(target, target)
+
+
+def half_gamma_deviance(pred: Any, target: Any) -> Any:
+    """Half of the Gamma deviance."""
+    log_ratio = jnp.log(target) - pred
+    return jnp.exp(log_ratio) - log_ratio - 1
+
+
+def half_tweedie_deviance(pred: Any, target: Any) -> Any:
+    """Half of the Tweedie deviance with power 1.5."""
+    high = jnp.exp(pred / 2)
+    return 2 * high + 2 * target / high - 4 * jnp.sqrt(target)
+
+
+def negative_binomial_nll(pred: Any, target: Any) -> Any:
+    """Negative log-likelihood of a negative binomial distribution with dispersion 1."""
+    return (target + 1) * jax.nn.softplus(pred) - target * pred
+
+
 def cross_entropy(logits: Any, labels: Any) -> Any:
     """Cross-entropy of softmax."""
     at_label = jnp.take_along_axis(logits, labels[:, None], axis=-1)[:, 0]
@@ -70,6 +92,11 @@ LOSSES: dict[str, Callable[..., Any]] = {
     "binary_cross_entropy_with_logits": binary_cross_entropy_with_logits,
     "binary_focal_with_logits": binary_focal_with_logits,
     "gaussian_nll": gaussian_nll,
+    "poisson_nll": lambda pred, target: jnp.exp(pred) - target * pred,
+    "half_poisson_deviance": half_poisson_deviance,
+    "half_gamma_deviance": half_gamma_deviance,
+    "half_tweedie_deviance": half_tweedie_deviance,
+    "negative_binomial_nll": negative_binomial_nll,
     "cross_entropy": cross_entropy,
     "dice": tversky,
     "jaccard": partial(tversky, weight=1),

@@ -274,6 +274,66 @@ def gaussian_nll(pred: Array, target: Array, var: Array, eps: float = 1e-6) -> V
     return float(value), (grad, var_grad)
 
 
+def poisson_nll(pred: Array, target: Array) -> ValueAndGrad:
+    """Negative log-likelihood of a Poisson distribution, with one exponential."""
+    mean = np.exp(pred)
+    line = target * pred
+    value = np.mean(np.subtract(mean, line, out=line))
+    mean -= target
+    mean /= mean.size
+    return float(value), mean
+
+
+def half_poisson_deviance(pred: Array, target: Array) -> ValueAndGrad:
+    """Half of the Poisson deviance: y·(log y − x − 1) + exp(x)."""
+    mean = np.exp(pred)
+    rest = np.log(np.where(target > 0, target, 1))
+    rest -= pred
+    rest -= 1
+    rest *= target
+    rest += mean
+    mean -= target
+    mean /= mean.size
+    return float(np.mean(rest)), mean
+
+
+def half_gamma_deviance(pred: Array, target: Array) -> ValueAndGrad:
+    """Half of the Gamma deviance, a function of the ratio's logarithm."""
+    log_ratio = np.log(target)
+    log_ratio -= pred
+    ratio = np.exp(log_ratio)
+    np.subtract(ratio, log_ratio, out=log_ratio)
+    grad = np.subtract(1, ratio, out=ratio)
+    grad /= grad.size
+    return float(np.mean(log_ratio)) - 1, grad
+
+
+def half_tweedie_deviance(pred: Array, target: Array, power: float = 1.5) -> ValueAndGrad:
+    """Half of the Tweedie deviance with log link."""
+    a, b = 2 - power, 1 - power
+    high = np.exp(a * pred)
+    low = np.exp(b * pred)
+    low *= target
+    value = np.mean(high) / a - np.mean(low) / b + np.mean(target**a) / (a * b)
+    high -= low
+    high /= high.size
+    return float(value), high
+
+
+def negative_binomial_nll(pred: Array, target: Array, dispersion: float = 1.0) -> ValueAndGrad:
+    """Negative log-likelihood of a negative binomial distribution, with one exponential."""
+    mean = np.exp(pred)
+    w = dispersion * mean
+    terms = np.log1p(w)
+    terms *= target + 1 / dispersion
+    terms -= target * pred
+    mean -= target
+    w += 1
+    mean /= w
+    mean /= mean.size
+    return float(np.mean(terms)), mean
+
+
 def cross_entropy(logits: Array, labels: Array) -> ValueAndGrad:
     """Cross-entropy of softmax, with one exponential for value and gradient."""
     rows = np.arange(len(labels))
@@ -348,6 +408,11 @@ SPELLINGS: dict[str, Callable[..., ValueAndGrad]] = {
     "asymmetric_focal": asymmetric_focal,
     "binary_cross_entropy_with_logits": binary_cross_entropy_with_logits,
     "gaussian_nll": gaussian_nll,
+    "poisson_nll": poisson_nll,
+    "half_poisson_deviance": half_poisson_deviance,
+    "half_gamma_deviance": half_gamma_deviance,
+    "half_tweedie_deviance": half_tweedie_deviance,
+    "negative_binomial_nll": negative_binomial_nll,
     "cross_entropy": cross_entropy,
     "dice": dice,
     "jaccard": jaccard,

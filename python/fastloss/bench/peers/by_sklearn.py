@@ -28,10 +28,17 @@ LOSSES: dict[str, tuple[Callable[[int], Any], int]] = {
     "quantile": (lambda _: sk.PinballLoss(quantile=0.5), 1),
     "huber": (lambda _: sk.HuberLoss(delta=1.0), 1),
     "smooth_l1": (lambda _: sk.HuberLoss(delta=1.0), 1),  # the same where beta is 1
+    "poisson_nll": (lambda _: sk.HalfPoissonLoss(), 1),
+    "half_poisson_deviance": (lambda _: sk.HalfPoissonLoss(), 1),
+    "half_gamma_deviance": (lambda _: sk.HalfGammaLoss(), 1),
+    "half_tweedie_deviance": (lambda _: sk.HalfTweedieLoss(power=1.5), 1),
     "binary_cross_entropy_with_logits": (lambda _: sk.HalfBinomialLoss(), 1),
     "exponential": (lambda _: ExponentialLoss(), 1),
     "cross_entropy": (lambda classes: sk.HalfMultinomialLoss(n_classes=classes), 1),
 }
+
+# Those that are 0 for a perfect answer: scikit-learn leaves out what does not depend on the scores.
+DEVIANCES = {"half_poisson_deviance", "half_gamma_deviance", "half_tweedie_deviance"}
 
 
 def contestants(threads: int) -> list[Contestant]:
@@ -49,10 +56,12 @@ def prepare(threads: int, problem: Problem, arrays: Arrays) -> Call | None:
     target = target.astype(raw.dtype, copy=False)
     terms, grad = np.empty_like(target), np.empty_like(raw)
     scale = raw.dtype.type(factor / terms.size)
+    is_deviance = problem.loss.__name__ in DEVIANCES
+    constant = loss.constant_to_optimal_zero(target).mean() if is_deviance else 0
 
     def compute() -> Any:
         loss.loss_gradient(target, raw, None, terms, grad, threads)
         np.multiply(grad, scale, out=grad)
-        return factor * terms.mean(), grad
+        return factor * terms.mean() + constant, grad
 
     return Call(compute)

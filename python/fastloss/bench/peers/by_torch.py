@@ -43,6 +43,7 @@ LOSSES: dict[str, Callable[..., Any]] = {
     "margin_ranking": F.margin_ranking_loss,
     "binary_focal_with_logits": binary_focal_with_logits,
     "gaussian_nll": F.gaussian_nll_loss,
+    "poisson_nll": F.poisson_nll_loss,
     "cross_entropy": F.cross_entropy,
     "dice": tversky,
     "jaccard": partial(tversky, weight=1),

@@ -37,6 +37,7 @@ constexpr ElementaryFunction entry(const char* name, Function) {
 }
 
 constexpr ElementaryFunction functions[] = {
+    entry("atan_ratio", [](auto x) { return atan_ratio(x); }),
     entry("digamma", [](auto x) { return digamma(x); }),
     entry("erf", [](auto x) { return erf(x); }),
     entry("erfc", [](auto x) { return erfc(x); }),
@@ -46,10 +47,12 @@ constexpr ElementaryFunction functions[] = {
     entry("lgamma1p", [](auto x) { return lgamma1p(x); }),
     entry("log", [](auto x) { return log(x); }),
     entry("log1p", [](auto x) { return log1p(x); }),
+    entry("log1pmx", [](auto x) { return log1pmx(x); }),
     entry("log1p_unit", [](auto x) { return log1p_unit(x); }),
     entry("pow", [](auto x, auto y) { return pow(x, y); }),
     entry("sigmoid", [](auto x) { return sigmoid(x); }),
     entry("softplus", [](auto x) { return softplus(x); }),
+    entry("student_t_log_normalizer", [](auto x) { return student_t_log_normalizer(x); }),
     entry("tanh", [](auto x) { return tanh(x); }),
 };
 

@@ -223,7 +223,7 @@ struct PointwiseTable {
 };
 /// The lists of pointwise losses, each with a kernel file and an entry table.
 #define FASTLOSS_POINTWISE_LISTS(f, level) \
-  f(level, regression) f(level, binary) f(level, margins) f(level, counts)
+  f(level, regression) f(level, robust) f(level, binary) f(level, margins) f(level, counts)
 /// The same of row-wise losses.
 #define FASTLOSS_ROWWISE_LISTS(f, level) f(level, cross_entropy)
 /// And of overlap losses.

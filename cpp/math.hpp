@@ -158,6 +158,25 @@ INLINE T log_sum_polynomial(T x) {
   }
 }
 
+/// (atan(s) / s − 1) / s² for x = s² <= 1.
+template <class T>
+INLINE T atan_polynomial(T x) {
+  if constexpr (is_single<T>) {
+    // tools/polynomials.py: within 2^-28.5 of the result
+    return polynomial(x, -0.333333f, 0.1999853f, -0.14264014f, 0.1095086f, -0.08399196f,
+                      0.057878505f, -0.031092992f, 0.010865879f, -0.0017820334f);
+  } else {
+    // tools/polynomials.py: within 2^-57.6 of the result
+    return polynomial(x, -0.3333333333333307, 0.19999999999951742, -0.14285714282587683,
+                      0.1111111100733013, -0.09090907007590684, 0.07692279886537529,
+                      -0.06666404404379214, 0.05880529697267448, -0.05253526290984243,
+                      0.04722346685518583, -0.0421923908685553, 0.036643065228956516,
+                      -0.029905589964436843, 0.02198687283651897, -0.013902371003906873,
+                      0.00719772687347486, -0.0028855208926850985, 0.0008315256990351276,
+                      -0.00015220324338676992, 1.3229155128360608e-05);
+  }
+}
+
 /// log_polynomial and exp_polynomial in double precision, for results in single precision.
 template <class T>
 INLINE T pow_log_polynomial(T x) {
@@ -518,6 +537,25 @@ INLINE T log1p(T x) {
   return copysign(log_with_edges(T(1) + x, log1p_sum(x)), x);
 }
 
+/// log(1 + x) − x for all x >= −1: −inf at −1 and at +inf, NaN below. ULP: 9, 9; 9.
+template <class T>
+INLINE T log1pmx(T x) {
+  using C = Constants<ElementOf<T>>;
+  const auto [high, low] = log1p_sum(x);  // high is x itself where log(1 + x) is near x
+  const T result = select(x < T(C::infinity), (high - x) + low, -x);
+  return select(x > T(-1), result, select(x == T(-1), T(-C::infinity), T(C::nan)));
+}
+
+/// log(x / y) for positive x and y, finite but perhaps x, also where x / y is too large or too
+/// small for a number. For quotients far from 1: near it, the rounding of x / y shows.
+template <class T>
+INLINE T log_quotient(T x, T y) {
+  const auto [x_n, x_f] = log_parts(x);
+  const auto [y_n, y_f] = log_parts(y);
+  const auto [n, f] = log_parts((T(1) + x_f) / (T(1) + y_f));
+  return log_with_edges(x, log_sum_of_parts(n + (x_n - y_n), f));
+}
+
 // ---- powers ---------------------------------------------------------------------------------
 
 /// n log 2 + log(1 + f) to 2^-66 of it, in single precision to 2^-37.
@@ -598,6 +636,15 @@ INLINE T pow(T x, T y) {
   result = select(is_zero | (x == T(C::infinity)), at_edge, result);
   result = select(x >= T(0), select(y == y, result, y), T(C::nan));
   return select((x == T(1)) | (y == T(0)), T(1), result);
+}
+
+// ---- arc tangent ------------------------------------------------------------------------------
+
+/// atan(x) / x for 0 <= x <= 1, which is 1 at 0. ULP: 9, 9; 9.
+template <class T>
+INLINE T atan_ratio(T x) {
+  const T square = x * x;
+  return fma(square, atan_polynomial(square), T(1));
 }
 
 }  // namespace

@@ -19,6 +19,7 @@ from numpy_quaddtype import QuadPrecDType
 
 import fastloss as fl
 from fastloss import _core
+from fastloss.special import log1pmx, student_t_log_normalizer
 from kernel_sources import digest, headers
 
 ROOT = "elementary_kernels.cpp"
@@ -90,7 +91,21 @@ def single_lgamma1p(x: Array) -> Array:
     return np.where(x < 0.01, series, single_lgamma(1 + x))
 
 
+def atan_ratio(x: Array) -> Array:
+    zero = x == 0
+    return np.where(zero, 1, np.arctan(x) / np.where(zero, 1, x))
+
+
 FUNCTIONS = {
+    "atan_ratio": Elementary(
+        lambda x: x.atan() / x if x != 0 else arb(1),
+        atan_ratio,
+        atan_ratio,
+        low=0,
+        high=1,
+        dense=((0, 1),),
+        near=(0, 1),
+    ),
     "digamma": Elementary(
         arb.digamma,
         sp.digamma,
@@ -128,6 +143,15 @@ FUNCTIONS = {
         dense=((-1, 3), (-0.4, 0.6)),
         near=(-1, 0, 0.5),
     ),
+    "log1pmx": Elementary(
+        lambda x: x.log1p() - x,
+        log1pmx,
+        log1pmx,
+        low=-1,
+        pole=True,
+        dense=((-1, 3), (-0.4, 0.6)),
+        near=(-1, 0, 0.5),
+    ),
     "log1p_unit": Elementary(
         arb.log1p, np.log1p, np.log1p, low=0, high=1, dense=((0, 1),), near=(0, 1)
     ),
@@ -152,6 +176,15 @@ FUNCTIONS = {
         softplus_of_arrays,
         dense=((-746, 45), (-104, 25), (-3, 3)),
         near=(0, 20, 40),
+    ),
+    "student_t_log_normalizer": Elementary(
+        lambda x: (x * arb.pi()).log() / 2 + (x / 2).lgamma() - ((x + 1) / 2).lgamma(),
+        student_t_log_normalizer,
+        student_t_log_normalizer,
+        low=0,
+        pole=True,
+        dense=((0, 6), (0, 60)),
+        near=(0, 4),
     ),
     "tanh": Elementary(arb.tanh, np.tanh, np.tanh, dense=((-20, 20), (-1, 1))),
 }

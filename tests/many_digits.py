@@ -58,8 +58,9 @@ for _name, _of in (
     setattr(Real, f"__r{_name}__", _operation(lambda a, b, of=_of: of(b, a)))
 for _name in ("lt", "le", "gt", "ge", "eq", "ne"):
     setattr(Real, f"__{_name}__", _operation(getattr(operator, _name)))
-for _name in ("exp", "expm1", "log", "log1p", "sqrt", "tanh", "cosh"):
+for _name in ("exp", "expm1", "log", "log1p", "sqrt", "sinh", "tanh", "cosh"):
     setattr(Real, _name, _function(getattr(mpmath, _name)))
+Real.arctan = _function(mpmath.atan)  # type: ignore[attr-defined]
 
 
 def to_real(x: Any) -> np.ndarray:

@@ -117,6 +117,53 @@ POINTWISE_LIMITS: list[tuple[Any, tuple[float, ...], dict[str, Any], Any, Any, A
     (fl.asymmetric_focal, (INF, 0), {"clip": 1.0}, 0, 0, 0),
     (fl.asymmetric_focal, (0, 0), {"clip": 0.5, "gamma_neg": 0.0}, 0, 0, 0),
     (fl.asymmetric_focal, (NAN, 0), {}, NAN, NAN, NAN),
+    (fl.pseudo_huber, (INF, 0), {}, INF, 1, 0),
+    (fl.pseudo_huber, (-INF, 0), {"delta": 2.5}, INF, -2.5, 0),
+    (fl.pseudo_huber, (INF, INF), {}, NAN, NAN, NAN),
+    (fl.pseudo_huber, (HUGE, 0), {"delta": 1e-300}, 1, 1e-300, 0),
+    (fl.pseudo_huber, (1e-10, 0), {"delta": HUGE}, None, 1e-10, 1),
+    (fl.fair, (INF, 0), {"scale": 2.5}, INF, 2.5, 0),
+    (fl.fair, (-HUGE, 0), {"scale": 1e-300}, 1, -1e-300, 0),
+    (fl.fair, (1e-10, 0), {"scale": HUGE}, None, 1e-10, 1),
+    (fl.cauchy, (INF, 0), {}, INF, 0, 0),
+    (fl.cauchy, (-INF, 0), {}, INF, 0, 0),
+    (fl.cauchy, (3, 3), {}, 0, 0, 1),
+    (fl.cauchy, (1e-10, 0), {"scale": HUGE}, None, 1e-10, 1),
+    (fl.arctan, (INF, 0), {}, np.pi / 4, 0, 0),
+    (fl.arctan, (-INF, 0), {"scale": 2.0}, np.pi, 0, 0),
+    (fl.arctan, (3, 3), {}, 0, 0, 1),
+    (fl.log_cosh, (INF, 0), {}, INF, 1, 0),
+    (fl.log_cosh, (-INF, 0), {}, INF, -1, 0),
+    (fl.log_cosh, (HUGE, 0), {}, HUGE, 1, 0),
+    (fl.log_cosh, (3, 3), {}, 0, 0, 1),
+    (fl.lq, (INF, 0), {}, INF, INF, 0),
+    (fl.lq, (0, 0), {}, 0, 0, INF),
+    (fl.lq, (-INF, 0), {"q": 1.0}, INF, -1, 0),
+    (fl.lq, (0, 0), {"q": 1.0}, 0, 0, 0),
+    (fl.lq, (-3, 0), {"q": 1.0}, 3, -1, 0),
+    (fl.lq, (0, 0), {"q": 2.0}, 0, 0, 2),
+    (fl.lq, (0, 0), {"q": 3.0}, 0, 0, 0),
+    (fl.wing, (INF, 0), {}, INF, 1, 0),
+    (fl.wing, (-INF, 0), {}, INF, -1, 0),
+    (fl.wing, (3, 3), {}, 0, 0, -20),
+    (fl.wing, (-1.5, 0), {"width": 1.5, "curvature": 0.5}, None, -0.75, -0.375),
+    (fl.wing, (1, 0), {"width": 0.5, "curvature": 0.5}, None, 1, 0),
+    (fl.student_t_nll, (INF, 0), {}, INF, 0, 0),
+    (fl.student_t_nll, (3, 3), {}, 0, 0, 1.25),
+    (fl.student_t_nll, (-2, 0), {}, None, -1.25, 0),
+    (fl.laplace_nll, (INF, 0, 1), {}, INF, (1, -INF), (0, INF)),
+    (fl.laplace_nll, (1, 0, INF), {}, INF, (0, 0), (0, 0)),
+    (fl.laplace_nll, (1, 1, 1), {}, 0, (0, 1), (0, -1)),
+    (fl.laplace_nll, (1, 0, 0.5), {"eps": 0.5}, None, (2, 0), (0, 12)),
+    (fl.laplace_nll, (1, 0, -1), {"eps": 0.5}, None, (2, 0), (0, 0)),
+    (fl.laplace_nll, (0, 0, NAN), {}, NAN, (NAN, NAN), (None, NAN)),
+    (fl.absolute_percentage_error, (INF, 2), {}, INF, 0.5, 0),
+    (fl.absolute_percentage_error, (-3, 0), {"eps": 0.5}, 6, -2, 0),
+    (fl.absolute_percentage_error, (-4, -4), {}, 0, 0, 0),
+    (fl.squared_log_error, (INF, 0), {}, INF, 0, 0),
+    (fl.squared_log_error, (3, 3), {}, 0, 0, 0.125),
+    (fl.squared_log_error, (-INF, 1), {}, None, 0, 0),
+    (fl.squared_log_error, (NAN, 1), {}, NAN, NAN, NAN),
 ]
 
 
@@ -134,7 +181,8 @@ def test_pointwise_limits(  # noqa: PLR0917
         if expected is None:
             continue
         for a, b in zip(parts(part), parts(expected), strict=True):
-            np.testing.assert_array_equal(a, np.full(length, b, np.float64))
+            if b is not None:
+                np.testing.assert_array_equal(a, np.full(length, b, np.float64))
 
 
 CROSS_ENTROPY_LIMITS: list[tuple[str, list[float], Any, dict[str, Any], Any, Any]] = [

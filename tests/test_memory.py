@@ -171,7 +171,7 @@ def test_parameters_that_vary(setting: Setting) -> None:
     call = large_call(setting)
     for name, parameter in setting.loss.parameters.items():
         if parameter.domain.is_number:
-            check_all(call.given(**{name: np.full(call.first.shape[-1], 0.5)}))
+            check_all(call.given(**{name: np.full(call.first.shape[-1], parameter.default)}))
 
 
 @settings([s for s in kinds_of_calls() if takes_labels(s.loss)])

@@ -17,9 +17,11 @@ from cases import (
     make_call,
     make_weight,
     parts,
+    sample,
     settings,
 )
 from fastloss.accuracy.settings import Setting, default_settings, takes_labels
+from fastloss.domains import NON_NEGATIVE
 from test_layouts import LAYOUTS, OFFSETS, STEPS, Layout, read_only
 
 each_dtype = pytest.mark.parametrize("dtype", DTYPES)
@@ -325,7 +327,8 @@ def test_overlap_with_a_parameter_or_class_weight(setting: Setting) -> None:
     plain = make_call(setting, (5, 33))
     names = varying(plain) + ["class_weight"] * takes_labels(plain.loss)
     for name in names:
-        numbers = np.linspace(0.25, 0.75, 33)
+        domain = NON_NEGATIVE if name == "class_weight" else plain.loss.parameters[name].domain
+        numbers = sample(domain, np.random.default_rng(43), (33,))
         expected = plain("grad", reduction="sum", **{name: numbers})
         memory = np.zeros(plain.first.size)
         memory[50:83] = numbers

@@ -87,3 +87,14 @@ def test_masks(from_logits: bool, alpha: float, beta: float, smooth: float) -> N
             pred, target, from_logits=from_logits, axis=(1, 2), smooth=2 * smooth, reduction="none"
         )
         np.testing.assert_allclose(dice, expected, rtol=1e-10)
+
+
+def test_log_cosh() -> None:
+    """Its value is a difference of numbers larger than 1: near 0 it has no relative accuracy."""
+    pred, target = np.random.default_rng(93).normal(scale=3, size=(2, 500))
+    with jax.enable_x64(True):
+        expected = optax.losses.log_cosh(pred, target)
+        slope = jax.grad(lambda x: optax.losses.log_cosh(x, target).sum())(pred)
+    value, grad = fl.log_cosh.value_and_grad(pred, target, reduction="none")
+    np.testing.assert_allclose(value, expected, rtol=1e-10, atol=1e-14)
+    np.testing.assert_allclose(grad, slope, rtol=1e-10, atol=1e-14)

@@ -40,6 +40,33 @@ def test_huber(generator: np.random.Generator, dtype: type, delta: float) -> Non
 
 
 @each_dtype
+@pytest.mark.parametrize("delta", [0.25, 1.0, 1.345, 10.0])
+def test_pseudo_huber(generator: np.random.Generator, dtype: type, delta: float) -> None:
+    pred, target = generator.normal(scale=3, size=(2, 1000)).astype(dtype)
+    wide = pred.astype(np.float64) - target.astype(np.float64)
+    expected = special.pseudo_huber(float(dtype(delta)), wide)
+    close(fl.pseudo_huber(pred, target, delta=delta, reduction="none"), expected, dtype)
+
+
+@pytest.mark.parametrize("scale", [0.25, 1.0, 2.4, 10.0])
+@pytest.mark.parametrize(
+    ("name", "peer"),
+    [("pseudo_huber", "soft_l1"), ("cauchy", "cauchy"), ("arctan", "arctan")],
+)
+def test_least_squares(generator: np.random.Generator, name: str, peer: str, scale: float) -> None:
+    """What the solver says of the point that it begins at."""
+    optimize = pytest.importorskip("scipy.optimize", reason="needs the extra [test]")
+    pred, target = generator.normal(scale=3, size=(2, 50))
+    found = optimize.least_squares(
+        lambda x: x - target, pred, lambda _: np.eye(50), loss=peer, f_scale=scale, max_nfev=1
+    )
+    keywords = {"delta" if name == "pseudo_huber" else "scale": scale}
+    value, grad = fl.losses[name].value_and_grad(pred, target, reduction="sum", **keywords)
+    close(value, found.cost, size=100)
+    close(grad, found.grad, size=10)
+
+
+@each_dtype
 @pytest.mark.parametrize("axis", [0, 1, -1])
 def test_log_softmax(generator: np.random.Generator, dtype: type, axis: int) -> None:
     logits = generator.normal(scale=4, size=(30, 20)).astype(dtype)
@@ -118,6 +145,24 @@ def test_logarithms_of_probabilities(generator: np.random.Generator, scale: floa
         np.testing.assert_allclose(got, expected, rtol=1e-10)
 
 
+@each_dtype
+@pytest.mark.parametrize(("df", "scale"), [(0.5, 1.0), (1.0, 0.25), (4.0, 1.0), (30.0, 2.5)])
+def test_student_t(generator: np.random.Generator, dtype: type, df: float, scale: float) -> None:
+    pred, target = generator.normal(scale=3, size=(2, 1000)).astype(dtype)
+    expected = -stats.t.logpdf(target.astype(np.float64), df, pred.astype(np.float64), scale)
+    got = fl.student_t_nll(pred, target, df=df, scale=scale, full=True, reduction="none")
+    close(got, expected, dtype, size=10)
+
+
+@each_dtype
+def test_laplace(generator: np.random.Generator, dtype: type) -> None:
+    pred, target = generator.normal(size=(2, 1000)).astype(dtype)
+    scale = generator.lognormal(size=1000).astype(dtype)
+    wide = [x.astype(np.float64) for x in (target, pred, scale)]
+    got = fl.laplace_nll(pred, target, scale, full=True, reduction="none")
+    close(got, -stats.laplace.logpdf(*wide), dtype, size=10)
+
+
 # ---- scikit-learn's metrics -------------------------------------------------------------------
 
 
@@ -138,6 +183,18 @@ def test_pinball_of_the_median(generator: np.random.Generator, weighted: bool) -
     weight = generator.lognormal(size=500) if weighted else None
     expected = 2 * metrics.mean_pinball_loss(target, pred, sample_weight=weight, alpha=0.5)
     close(fl.mae(pred, target, weight=weight), expected)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_relative_errors(generator: np.random.Generator, weighted: bool) -> None:
+    pred, target = generator.lognormal(size=(2, 500))
+    target[:20] = 0
+    weight = generator.lognormal(size=500) if weighted else None
+    expected = metrics.mean_squared_log_error(target, pred, sample_weight=weight)
+    close(fl.squared_log_error(pred, target, weight=weight), expected)
+    expected = metrics.mean_absolute_percentage_error(target, pred, sample_weight=weight)
+    eps = float(np.finfo(np.float64).eps)
+    close(fl.absolute_percentage_error(pred, target, eps=eps, weight=weight), expected)
 
 
 @pytest.mark.parametrize("weighted", [False, True])

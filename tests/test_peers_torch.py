@@ -36,6 +36,10 @@ def theirs(function: Any, inputs: list[np.ndarray], *more: Any, **keywords: Any)
     return [value.detach().numpy(), *(t.grad.numpy() for t in tensors)]
 
 
+def reduced(terms: Any, reduction: str) -> Any:
+    return terms if reduction == "none" else getattr(terms, reduction)()
+
+
 def assert_close(own: Any, expected: list[Any]) -> None:
     value, grad = own
     flat = [value, *(grad if isinstance(grad, tuple) else (grad,))]
@@ -256,6 +260,39 @@ def test_negative_binomial(
         pred, target, dispersion=dispersion, full=True, reduction=reduction
     )
     assert_close(own, theirs(composed, [pred]))
+
+
+@each_reduction
+def test_laplace(generator: np.random.Generator, reduction: str) -> None:
+    """PyTorch's distribution, whose scale is not clamped."""
+    pred, target = generator.normal(size=(2, 60))
+    scale = generator.lognormal(size=60)
+    expected = theirs(
+        lambda p, s: reduced(
+            -torch.distributions.Laplace(p, s).log_prob(tensor(target)), reduction
+        ),
+        [pred, scale],
+    )
+    own = fl.laplace_nll.value_and_grad(pred, target, scale, full=True, reduction=reduction)
+    assert_close(own, expected)
+
+
+@each_reduction
+@pytest.mark.parametrize("df", [0.5, 1.0, 4.0, 50.0])
+@pytest.mark.parametrize("scale", [0.25, 1.0])
+def test_student_t(generator: np.random.Generator, reduction: str, df: float, scale: float) -> None:
+    pred, target = generator.normal(scale=3, size=(2, 60))
+    expected = theirs(
+        lambda p: reduced(
+            -torch.distributions.StudentT(tensor(df), p, tensor(scale)).log_prob(tensor(target)),
+            reduction,
+        ),
+        [pred],
+    )
+    own = fl.student_t_nll.value_and_grad(
+        pred, target, df=df, scale=scale, full=True, reduction=reduction
+    )
+    assert_close(own, expected)
 
 
 OPTIONS = list(

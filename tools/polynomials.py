@@ -24,7 +24,7 @@ CPP = Path(__file__).resolve().parent.parent / "cpp"
 
 MARK = "// tools/polynomials.py:"
 
-mp.dps = 80  # divided differences of close points lose most of them
+mp.dps = 140  # divided differences of close points lose most of them
 
 
 # The interval, the function and the weight of a polynomial.
@@ -77,6 +77,28 @@ def log_sum_weight(square: mpf) -> mpf:
     return square * log_weight(square)
 
 
+def atan_rest(square: mpf) -> mpf:
+    """(atan(x) / x - 1) / x^2 for x = sqrt(square)."""
+    x = mp.sqrt(square)
+    return (mp.atan(x) / x - 1) / square
+
+
+def atan_weight(square: mpf) -> mpf:
+    """x^3 / atan(x)."""
+    x = mp.sqrt(square)
+    return x**3 / mp.atan(x)
+
+
+def log_cosh_rest(square: mpf) -> mpf:
+    """(log(cosh(x)) / x^2 - 1 / 2) / x^2 for x = sqrt(square)."""
+    return (mp.log(mp.cosh(mp.sqrt(square))) / square - mpf("0.5")) / square
+
+
+def log_cosh_weight(square: mpf) -> mpf:
+    """x^4 / log(cosh(x))."""
+    return square**2 / mp.log(mp.cosh(mp.sqrt(square)))
+
+
 def erf_rest(square: mpf) -> mpf:
     """(erf(x) / x - 2 / sqrt(pi)) / x^2 for x = sqrt(square)."""
     x = mp.sqrt(square)
@@ -121,6 +143,18 @@ def lgamma_stirling_weight(square: mpf) -> mpf:
 DIGAMMA_ZERO = mp.findroot(mp.digamma, mpf("1.4616321449683623"))
 
 
+def gamma_ratio_rest(square: mpf) -> mpf:
+    """(log(Gamma(x)) - log(Gamma(x + 1 / 2)) + log(x) / 2) x for x = 1 / sqrt(square)."""
+    x = 1 / mp.sqrt(square)
+    return (mp.loggamma(x) - mp.loggamma(x + mpf("0.5")) + mp.log(x) / 2) * x
+
+
+def gamma_ratio_weight(square: mpf) -> mpf:
+    """1 / (x (log(2 pi x) / 2 + log(Gamma(x)) - log(Gamma(x + 1 / 2))))."""
+    x = 1 / mp.sqrt(square)
+    return 1 / (x * mp.log(2 * mp.pi) / 2 + gamma_ratio_rest(square))
+
+
 def digamma_ratio(t: mpf) -> mpf:
     """digamma(y) / (y - zero) for y = t + 1.75."""
     y = t + mpf("1.75")
@@ -152,6 +186,8 @@ EXP_SUM = (-HALF_LOG_2, HALF_LOG_2, exp_sum_rest, lambda x: x**4 / mp.exp(x))
 LOG = (mpf(0), largest_square("1.5"), log_rest, log_weight)
 LOG1P_UNIT = (mpf(0), largest_square("2"), log_rest, log_weight)
 LOG_SUM = (mpf(0), largest_square("1.5"), log_sum_rest, log_sum_weight)
+ATAN = (mpf(0), mpf(1), atan_rest, atan_weight)
+LOG_COSH = (mpf(0), mpf(1), log_cosh_rest, log_cosh_weight)
 ERF = (mpf(0), mpf(1), erf_rest, erf_weight)
 
 
@@ -180,6 +216,7 @@ LGAMMA_ZEROS = (
 DIGAMMA_ZEROS = (*NEAR_ZEROS, lambda t: digamma_ratio(t) - 1, lambda t: 1 / digamma_ratio(t))
 STIRLING = (mpf(0), mpf("0.2501"))
 LGAMMA_STIRLING = (*STIRLING, lgamma_stirling_rest, lgamma_stirling_weight)
+GAMMA_RATIO = (*STIRLING, gamma_ratio_rest, gamma_ratio_weight)
 DIGAMMA_STIRLING = (*STIRLING, digamma_stirling_rest, digamma_stirling_weight)
 
 MATH = (
@@ -193,6 +230,8 @@ MATH = (
     Polynomial("log1p_unit_polynomial", "double", 9, *LOG1P_UNIT),
     Polynomial("log_sum_polynomial", "float", 3, *LOG_SUM),
     Polynomial("log_sum_polynomial", "double", 7, *LOG_SUM),
+    Polynomial("atan_polynomial", "float", 8, *ATAN),
+    Polynomial("atan_polynomial", "double", 19, *ATAN),
     Polynomial("pow_log_polynomial", "double", 4, *LOG),
     Polynomial("pow_exp_polynomial", "double", 5, *EXP),
 )
@@ -213,6 +252,12 @@ GAMMA = (
     Polynomial("digamma_zero_polynomial", "double", 25, *DIGAMMA_ZEROS),
     Polynomial("digamma_stirling_polynomial", "float", 4, *DIGAMMA_STIRLING),
     Polynomial("digamma_stirling_polynomial", "double", 14, *DIGAMMA_STIRLING),
+    Polynomial("gamma_ratio_polynomial", "float", 3, *GAMMA_RATIO),
+    Polynomial("gamma_ratio_polynomial", "double", 14, *GAMMA_RATIO),
+)
+ROBUST = (
+    Polynomial("log_cosh_polynomial", "float", 6, *LOG_COSH),
+    Polynomial("log_cosh_polynomial", "double", 14, *LOG_COSH),
 )
 FOCAL = (Polynomial("exp_sum_polynomial", "double", 8, *EXP_SUM),)
 HEADERS = {
@@ -220,6 +265,7 @@ HEADERS = {
     "error_function.hpp": ERROR_FUNCTION,
     "gamma.hpp": GAMMA,
     "focal.hpp": FOCAL,
+    "losses/robust.hpp": ROBUST,
 }
 
 

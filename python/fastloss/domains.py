@@ -89,6 +89,8 @@ def choice(*words: str) -> Domain:
 REAL = Domain("a finite number")
 POSITIVE = Domain("a finite number > 0", low=0.0)
 NON_NEGATIVE = Domain("a finite number >= 0", low=0.0, includes_low=True)
+ABOVE_MINUS_ONE = Domain("a finite number > -1", low=-1.0)
+AT_LEAST_ONE = Domain("a finite number >= 1", low=1.0, includes_low=True)
 UNIT = Domain("a number in [0, 1]", 0.0, 1.0, includes_low=True, includes_high=True)
 UNIT_OR_NONE = replace(UNIT, description="None or a number in [0, 1]", when_none=math.inf)
 SIGN = Sign("-1 or 1", -1.0, 1.0, includes_low=True, includes_high=True)

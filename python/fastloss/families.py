@@ -243,13 +243,9 @@ def overlap(
     `from_logits` first of its parameters. It returns one value per mask and derivatives of the
     prediction's shape.
     """
+    inputs = {"pred": only_with(UNIT, "from_logits", False)}
     return lambda body: _declare(
-        _OVERLAP,
-        domains,
-        body,
-        accuracy=accuracy,
-        hess=hess,
-        input_domains={"pred": only_with(UNIT, "from_logits", False)},
+        _OVERLAP, domains, body, accuracy=accuracy, hess=hess, input_domains=inputs
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fastloss.domains import REAL, Domain
+from fastloss.domains import Domain
 from fastloss.families import Loss, losses
 
 

@@ -30,7 +30,7 @@ SHAPES: dict[str, tuple[tuple[int, ...], ...]] = {
 FOREGROUND = 0.3  # the share of a mask
 
 # Inputs that mean something only where they are positive, though any number is allowed.
-POSITIVE_INPUTS = {"var"}
+POSITIVE_INPUTS = {"scale", "var"}
 
 ARRAYS_IN_MEMORY = 12  # of a problem's size: those of all contestants and their temporaries
 

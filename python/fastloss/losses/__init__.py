@@ -2,6 +2,23 @@
 """The losses, in modules by what their targets are, and the registry that importing them fills."""
 
 from fastloss.families import losses
-from fastloss.losses import binary, counts, cross_entropy, margins, regression, segmentation
+from fastloss.losses import (
+    binary,
+    counts,
+    cross_entropy,
+    margins,
+    regression,
+    robust,
+    segmentation,
+)
 
-__all__ = ["binary", "counts", "cross_entropy", "losses", "margins", "regression", "segmentation"]
+__all__ = [
+    "binary",
+    "counts",
+    "cross_entropy",
+    "losses",
+    "margins",
+    "regression",
+    "robust",
+    "segmentation",
+]

@@ -344,7 +344,7 @@ def negative_binomial_nll(
         log_share = np.where(above, np.log1p(1 / w), softplus)
         nothing = (target == 0) & (pred == -np.inf)
         line = np.where(above, log_dispersion, np.where(nothing, 0, -pred))
-        parts = softplus / dispersion, target * log_share, target * line
+        parts: tuple[Any, ...] = softplus / dispersion, target * log_share, target * line
         value = Parts(*parts)
         if full:
             parts += _log_rising(target, 1), -_log_rising(target, 1 / dispersion)

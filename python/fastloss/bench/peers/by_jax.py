@@ -72,6 +72,12 @@ def cross_entropy(logits: Any, labels: Any) -> Any:
     return jax.nn.logsumexp(logits, axis=-1) - at_label
 
 
+def log_cosh(pred: Any, target: Any) -> Any:
+    """Log-cosh loss."""
+    r = pred - target
+    return jnp.logaddexp(r, -r) - jnp.log(2.0).astype(r.dtype)
+
+
 def tversky(pred: Any, target: Any, weight: float = 0.5, exponent: float = 1.0) -> Any:
     """Tversky loss of masks with α = β."""
     both = jnp.sum(pred * target, (2, 3))
@@ -83,6 +89,7 @@ LOSSES: dict[str, Callable[..., Any]] = {
     "mse": lambda pred, target: (pred - target) ** 2,
     "mae": lambda pred, target: jnp.abs(pred - target),
     "half_squared_error": lambda pred, target: (pred - target) ** 2 / 2,
+    "log_cosh": log_cosh,
     "hinge": lambda pred, target: jnp.maximum(0, 1 - pred * target),
     "perceptron": lambda pred, target: jnp.maximum(0, -pred * target),
     "soft_margin": lambda pred, target: jax.nn.softplus(-pred * target),

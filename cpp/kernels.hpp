@@ -225,7 +225,8 @@ struct PointwiseTable {
 #define FASTLOSS_POINTWISE_LISTS(f, level) \
   f(level, regression) f(level, robust) f(level, binary) f(level, margins) f(level, counts)
 /// The same of row-wise losses.
-#define FASTLOSS_ROWWISE_LISTS(f, level) f(level, cross_entropy)
+#define FASTLOSS_ROWWISE_LISTS(f, level) \
+  f(level, cross_entropy) f(level, labels) f(level, multiclass_margins)
 /// And of overlap losses.
 #define FASTLOSS_OVERLAP_LISTS(f, level) f(level, segmentation)
 #define FASTLOSS_COUNT(level, name) +1

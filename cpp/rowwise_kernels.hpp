@@ -88,7 +88,7 @@ struct Bundle {
   bool present[lanes];  // not ignored, and not beyond the last row
 
   /// Ignored rows are not read.
-  INLINE void read(const T* const* rows, T* bundle) const {
+  [[gnu::noinline]] void read(const T* const* rows, T* bundle) const {
     static constexpr T zeros[kShortRow] = {};
     const T* from[lanes];
     for (int lane = 0; lane < lanes; ++lane) from[lane] = present[lane] ? rows[lane] : zeros;
@@ -100,7 +100,7 @@ struct Bundle {
         [&](int lane, ptrdiff_t k) { bundle[k * lanes + lane] = from[lane][k]; });
   }
   /// Ignored rows get zeros.
-  INLINE void write(const T* bundle, T* const* rows, int count) const {
+  [[gnu::noinline]] void write(const T* bundle, T* const* rows, int count) const {
     T dropped[kShortRow];
     T* to[lanes];
     for (int lane = 0; lane < lanes; ++lane) to[lane] = present[lane] ? rows[lane] : dropped;
@@ -164,8 +164,8 @@ void run_bundles(const RowwiseTask<T>& task) {
     const auto value = Loss::template term<T, wanted>(rows);
     if constexpr ((wanted & kValue) != 0) {
       using Number = typename RowPerLane<T>::Number;
-      const auto weighted = convert<Vec<T>>(load_numbers<Number>(weight) * value);
-      store_first(task.value + start, count, weighted);
+      const auto weighted = masked_product(load_numbers<Number>(weight), value);
+      store_first(task.value + start, count, convert<Vec<T>>(weighted));
     }
     for (int k = 0; k < inputs; ++k) {
       if constexpr ((wanted & kGrad) != 0) bundle.write(grad[k], task.grad[k] + start, count);

@@ -20,8 +20,9 @@ INLINE ExactSum<Number> gap_below(Number peak, Number score) {
 
 /// The softmax of scores, or of scores/temperature: exponentials and their sum, in units of a power
 /// of two. To subtract the peak would round, which costs digits in proportion to the distance; near
-/// 0 the unit does its work alone, and far from 0 the subtraction is exact where it matters.
-template <class Row, class T>
+/// 0 the unit does its work alone, and far from 0 the subtraction is exact where it matters. If
+/// `precise`, an exponential is within 0.6 ULP, and the sum has what they lose: it is within 0.15.
+template <class Row, class T, bool precise = false>
 class Softmax {
   using V = Vec<T>;
   using Element = typename Row::Element;
@@ -90,7 +91,7 @@ class Softmax {
     const Element lift = Element(C::exp_lift) - nearest_power(high);
     rounder_ = Element(C::rounder + Float<T>::exponent_bias) + lift;
     zero_ = exp_scaled_zero(lift);
-    at_peak_ = exponential<true>(top);
+    at_peak_ = exponential<true>(top).high;
 
     const ExactSum<Number> x = {convert<Number>(high), convert<Number>(low)};
     const Number n = nearest_power(x.high);
@@ -100,9 +101,10 @@ class Softmax {
   }
 
   /// eˣ of a score in the unit, within 1.2 ULP: what rounding takes from 1 + r is not given back,
-  /// as exp does, for the bounds of losses have room for it. Where it would be subnormal it is 0.
+  /// as exp does, for the bounds of losses have room for it; if `precise` it is in the low part.
+  /// Where it would be subnormal it is 0.
   template <bool tempered, class Scores>
-  INLINE Scores exponential(Scores score) const {
+  INLINE ExactSum<Scores> exponential(Scores score) const {
     using C = Constants<T>;
     const Scores zero(zero_), rounder(rounder_);
     const Scores shifted_score = score - Scores(shift_);
@@ -114,11 +116,16 @@ class Softmax {
     }
     const Scores y = max(zero, x.high);
     const Scores power = fma(y, Scores(C::log2_e), rounder);
-    const Scores n = power - rounder;
+    const Scores n = power - rounder, scale = power_of_two<Scores>(to_bits(power));
+    const Scores low = tempered ? select(x.high > zero, x.low, Scores(0)) : Scores(0);
+    if constexpr (precise) {
+      const ExactSum<Scores> e = exp_reduced(ExactSum<Scores>{y, low}, n);
+      return {e.high * scale, e.low * scale};
+    }
     Scores r = fma(n, Scores(-C::log_2_low), fma(n, Scores(-C::log_2_high), y));
-    if constexpr (tempered) r = r + select(x.high > zero, x.low, Scores(0));
+    if constexpr (tempered) r = r + low;
     const Scores e = fma(r * r, exp_polynomial(r), r) + Scores(1);
-    return e * power_of_two<Scores>(to_bits(power));
+    return {e * scale, Scores(0)};
   }
 
   /// Where the peak is infinite there is a softmax if it is +inf and single.
@@ -153,11 +160,17 @@ class Softmax {
     V ties(0);
     row.template for_each_pair<Fetch::next_scores_and_result>(
         [&](auto first, auto second, int position) {
-          const V a =
+          const ExactSum<V> a =
               softmax.template below_peak<keep, tempered>(first, scores, top, exponentials, ties);
-          const V b =
+          const ExactSum<V> b =
               softmax.template below_peak<keep, tempered>(second, scores, top, exponentials, ties);
-          sum.add_pair(a, b, position);
+          if constexpr (precise) {
+            sum.add(a.high, position);
+            sum.add(b.high, position);
+            sum.add(a.low + b.low, position);
+          } else {
+            sum.add_pair(a.high, b.high, position);
+          }
         });
     const auto count = row.fold(ties, [](auto a, auto b) { return a + b; });
     const Number more = convert<Number>(count) - Number(1);
@@ -165,13 +178,13 @@ class Softmax {
   }
 
   template <bool keep, bool tempered>
-  INLINE V below_peak(auto span, const T* scores, V top, T* exponentials, V& ties) const {
+  INLINE ExactSum<V> below_peak(auto span, const T* scores, V top, T* exponentials, V& ties) const {
     const V score = span.load(scores, V(-__builtin_inf()));
-    const V e = exponential<tempered>(score);
-    if constexpr (keep) span.store(exponentials, e);
+    const ExactSum<V> e = exponential<tempered>(score);
+    if constexpr (keep) span.store(exponentials, e.high);
     const auto is_top = score == top;
     ties = ties + select(is_top, V(1), V(0));
-    return select(is_top, V(0), e);
+    return {select(is_top, V(0), e.high), select(is_top, V(0), e.low)};
   }
 
   Element shift_, rounder_, zero_, at_peak_;

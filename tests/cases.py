@@ -108,6 +108,11 @@ class Call:
         return self.arrays[self.loss.inputs[0]]
 
     @property
+    def label_count(self) -> int:
+        """How many labels there are."""
+        return self.first.shape[-1] + self.loss.formula.more_labels
+
+    @property
     def terms_shape(self) -> tuple[int, ...]:
         """The shape of the values under reduction="none"; classes lie along the last axis."""
         ends = {"pointwise": None, "rowwise": -1, "overlap": 2}
@@ -165,7 +170,7 @@ def _target(
 ) -> np.ndarray:
     domain = setting.loss.domain[name]
     if isinstance(domain, Labels) and setting.labelled:
-        return source.integers(max(shape[-1], 1), shape[:-1])
+        return source.integers(max(shape[-1] + setting.loss.formula.more_labels, 1), shape[:-1])
     if isinstance(domain, Labels | Probabilities):
         return source.distributions(shape).astype(dtype)
     own_shape = shape[:-1] if domain.kind == "number" else shape

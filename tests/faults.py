@@ -207,7 +207,7 @@ def _reductions(call: Call) -> Iterator[Fault]:
 
 def _rowwise(setting: Setting, call: Call) -> Iterator[Fault]:
     first, target = call.loss.inputs[0], call.loss.targets[0]
-    ndim, classes = call.first.ndim, call.first.shape[-1]
+    ndim, classes = call.first.ndim, call.label_count
     for x, error in [
         (ndim, ValueError),
         (-ndim - 1, ValueError),
@@ -268,7 +268,7 @@ def _overlap(call: Call) -> Iterator[Fault]:
 
 
 def _labels(call: Call, target: str) -> Iterator[Fault]:
-    shape, classes = call.terms_shape, call.first.shape[-1]
+    shape, classes = call.terms_shape, call.label_count
     for place in [(0,) * len(shape), tuple(n - 1 for n in shape), tuple(n // 2 for n in shape)]:
         position = place[0] if len(place) == 1 else place
         for dtype, bad in [

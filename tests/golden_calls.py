@@ -154,7 +154,7 @@ def variations(setting: Setting, shape: Shape, dtype: Any) -> Iterator[Call]:
             yield call.given(**arrays)
             yield call.given(**arrays, weight=weight)
     if loss.formula.takes_labels:
-        class_weight = numbers.choice([0.0, 0.5, 1.0, 2.5], shape[-1:])
+        class_weight = numbers.choice([0.0, 0.5, 1.0, 2.5], (call.label_count,))
         yield call.given(class_weight=class_weight, weight=weight)
         if setting.labelled:
             yield call.given(ignore_index=1)

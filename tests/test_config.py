@@ -100,7 +100,8 @@ def test_something_that_is_no_loss(loss: Any) -> None:
 @losses
 def test_calls_do_not_check(loss: Any) -> None:
     """The formula applies to whatever floating targets hold."""
-    wrong = [np.full((2, 1, 3), 0.75 if x in loss.inputs else 7.5) for x in arguments_of(loss)]
-    with np.errstate(invalid="ignore"):
-        expected = loss.reference(*wrong)
-    np.testing.assert_allclose(loss(*wrong), expected, rtol=1e-9)
+    if loss.formula.targets.get(loss.targets[0]) != "labels":
+        wrong = [np.full((2, 1, 3), 0.75 if x in loss.inputs else 7.5) for x in arguments_of(loss)]
+        with np.errstate(invalid="ignore"):
+            expected = loss.reference(*wrong)
+        np.testing.assert_allclose(loss(*wrong), expected, rtol=1e-9)

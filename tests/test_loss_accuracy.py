@@ -173,7 +173,8 @@ def ordinary(setting: Setting, count: int = 12) -> points.Arrays:
     }
     for name, domain in loss.domain.items():
         if setting.labelled:
-            arrays[name] = generator.integers(shape[-1], size=shape[:-1])
+            labels = shape[-1] + loss.formula.more_labels
+            arrays[name] = generator.integers(labels, size=shape[:-1])
         elif domain.kind == "number":
             arrays[name] = generator.choice([float(x) for x in examples(domain)], shape[:-1])
         else:

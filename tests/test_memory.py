@@ -176,7 +176,8 @@ def test_parameters_that_vary(setting: Setting) -> None:
 
 @settings([s for s in kinds_of_calls() if takes_labels(s.loss)])
 def test_class_weights(setting: Setting) -> None:
-    check_all(large_call(setting).given(class_weight=np.arange(1.0, CLASSES + 1)))
+    call = large_call(setting)
+    check_all(call.given(class_weight=np.arange(1.0, call.label_count + 1)))
 
 
 @settings([s for s in kinds_of_calls() if s.labelled])

@@ -325,14 +325,17 @@ def varying(call: Call) -> list[str]:
 @settings(default_settings())
 def test_overlap_with_a_parameter_or_class_weight(setting: Setting) -> None:
     plain = make_call(setting, (5, 33))
-    names = varying(plain) + ["class_weight"] * takes_labels(plain.loss)
-    for name in names:
+    lengths = dict.fromkeys(varying(plain), 33)
+    if takes_labels(plain.loss):
+        lengths["class_weight"] = plain.label_count
+    for name, length in lengths.items():
         domain = NON_NEGATIVE if name == "class_weight" else plain.loss.parameters[name].domain
-        numbers = sample(domain, np.random.default_rng(43), (33,))
+        numbers = sample(domain, np.random.default_rng(43), (length,))
         expected = plain("grad", reduction="sum", **{name: numbers})
         memory = np.zeros(plain.first.size)
-        memory[50:83] = numbers
+        place = memory[50 : 50 + length]
+        place[...] = numbers
         out = memory.reshape(plain.first.shape)
         slots = iter([out] + [None] * (len(parts(expected)) - 1))
-        plain("grad", reduction="sum", out=refill(expected, slots), **{name: memory[50:83]})
+        plain("grad", reduction="sum", out=refill(expected, slots), **{name: place})
         assert_same_bits(out, parts(expected)[0])

@@ -98,3 +98,45 @@ def test_log_cosh() -> None:
     value, grad = fl.log_cosh.value_and_grad(pred, target, reduction="none")
     np.testing.assert_allclose(value, expected, rtol=1e-10, atol=1e-14)
     np.testing.assert_allclose(grad, slope, rtol=1e-10, atol=1e-14)
+
+
+def assert_same_of_labels(own: Any, theirs: Any, logits: Any, labels: Any) -> None:
+    with jax.enable_x64(True):
+        expected = theirs(logits, labels)
+        slope = jax.grad(lambda x: theirs(x, labels).sum())(logits)
+    value, grad = own.value_and_grad(logits, labels, reduction="none")
+    np.testing.assert_allclose(value, expected, rtol=1e-10, atol=1e-14)
+    np.testing.assert_allclose(grad, slope, rtol=1e-10, atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("name", "theirs"),
+    [
+        ("multiclass_hinge", "multiclass_hinge_loss"),
+        ("multiclass_perceptron", "multiclass_perceptron_loss"),
+        ("sparsemax", "multiclass_sparsemax_loss"),
+    ],
+)
+@pytest.mark.parametrize("classes", [2, 5, 100])
+def test_multiclass_margins(name: str, theirs: str, classes: int) -> None:
+    """Away from kinks, whose conventions differ."""
+    generator = np.random.default_rng(93)
+    logits = generator.normal(scale=0.7, size=(200, classes))
+    labels = generator.integers(classes, size=200)
+    assert_same_of_labels(fl.losses[name], getattr(optax.losses, theirs), logits, labels)
+
+
+@pytest.mark.parametrize("epsilon", [-1.0, 0.0, 2.0])
+def test_poly_loss(epsilon: float) -> None:
+    generator = np.random.default_rng(94)
+    logits, labels = generator.normal(size=(200, 5)), generator.integers(5, size=200)
+    with jax.enable_x64(True):
+
+        def theirs(x: Any) -> Any:
+            one_hot = jax.nn.one_hot(labels, 5, dtype=x.dtype)
+            return optax.losses.poly_loss_cross_entropy(x, one_hot, epsilon=epsilon)
+
+        expected, slope = theirs(logits), jax.grad(lambda x: theirs(x).sum())(logits)
+    own = fl.poly1_cross_entropy.value_and_grad(logits, labels, epsilon=epsilon, reduction="none")
+    np.testing.assert_allclose(own[0], expected, rtol=1e-10)
+    np.testing.assert_allclose(own[1], slope, rtol=1e-10, atol=1e-14)

@@ -212,6 +212,15 @@ def test_log_loss(generator: np.random.Generator, weighted: bool) -> None:
     p = special.softmax(logits, axis=1)
     expected = metrics.log_loss(labels, p, sample_weight=weight, labels=range(6))
     close(fl.cross_entropy(logits, labels, weight=weight), expected)
+    close(fl.nll(np.log(p), labels, weight=weight), expected)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_multiclass_hinge(generator: np.random.Generator, weighted: bool) -> None:
+    weight = generator.lognormal(size=400) if weighted else None
+    logits, labels = generator.normal(size=(400, 6)), generator.integers(6, size=400)
+    expected = metrics.hinge_loss(labels, logits, labels=range(6), sample_weight=weight)
+    close(fl.multiclass_hinge(logits, labels, weight=weight), expected)
 
 
 @pytest.mark.parametrize("weighted", [False, True])

@@ -435,6 +435,137 @@ def test_masks(generator: np.random.Generator, from_logits: bool, smooth: float)
         assert_close(found, theirs(composed, [pred]))
 
 
+@each_reduction
+@pytest.mark.parametrize("class_weight", [None, [0.5, 2.0, 1.0, 0.25, 3.0]])
+@pytest.mark.parametrize("ignored", [None, -100, 2])
+def test_nll(
+    generator: np.random.Generator, reduction: str, class_weight: Any, ignored: int | None
+) -> None:
+    log_prob = -generator.lognormal(size=(50, 5))
+    labels = generator.integers(5, size=50)
+    if ignored is not None:
+        labels[::7] = ignored
+    expected = theirs(
+        torch.nn.functional.nll_loss,
+        [log_prob],
+        torch.tensor(labels),
+        weight=tensor(class_weight),
+        ignore_index=-100 if ignored is None else ignored,
+        reduction=reduction,
+    )
+    own = fl.nll.value_and_grad(
+        log_prob, labels, class_weight=class_weight, ignore_index=ignored, reduction=reduction
+    )
+    assert_close(own, expected)
+
+
+@each_reduction
+@pytest.mark.parametrize("class_weight", [None, [0.5, 2.0, 1.0, 0.25, 3.0]])
+@pytest.mark.parametrize("margin", [0.3, 1.0, 7.0])
+@pytest.mark.parametrize(("name", "p"), [("multi_margin", 1), ("squared_multi_margin", 2)])
+def test_multi_margin(  # noqa: PLR0917
+    generator: np.random.Generator,
+    reduction: str,
+    class_weight: Any,
+    margin: float,
+    name: str,
+    p: int,
+) -> None:
+    logits = generator.normal(scale=2, size=(50, 5))
+    labels = generator.integers(5, size=50)
+    expected = theirs(
+        torch.nn.functional.multi_margin_loss,
+        [logits],
+        torch.tensor(labels),
+        p=p,
+        margin=margin,
+        weight=tensor(class_weight),
+        reduction=reduction,
+    )
+    # PyTorch's mean divides by the number of rows, not by the weight.
+    own = fl.losses[name].value_and_grad(
+        logits,
+        labels,
+        margin=margin,
+        class_weight=class_weight,
+        reduction=reduction,
+        normalizer=50.0 if reduction == "mean" else None,
+    )
+    assert_close(own, expected)
+
+
+def focal(p: Any, gamma: float) -> Any:
+    return (1 - p) ** gamma * -p.log()
+
+
+def poly1(p: Any, epsilon: float) -> Any:
+    return epsilon * (1 - p) - p.log()
+
+
+def generalized(p: Any, q: float) -> Any:
+    return (1 - p**q) / q
+
+
+def symmetric(p: Any, alpha: float, beta: float, log_zero: float) -> Any:
+    return -alpha * p.log() - beta * log_zero * (1 - p)
+
+
+@each_reduction
+@pytest.mark.parametrize("class_weight", [None, [0.5, 2.0, 1.0, 0.25, 3.0]])
+@pytest.mark.parametrize(
+    ("name", "function", "parameters"),
+    [
+        *(("softmax_focal", focal, {"gamma": gamma}) for gamma in (0.0, 0.5, 2.0, 5.0)),
+        *(("poly1_cross_entropy", poly1, {"epsilon": e}) for e in (-1.0, 0.5, 2.0)),
+        *(("generalized_cross_entropy", generalized, {"q": q}) for q in (0.1, 0.7, 1.0)),
+        (
+            "symmetric_cross_entropy",
+            symmetric,
+            {"alpha": 6.0, "beta": 0.1, "log_zero": -9.210340371976182},
+        ),
+    ],
+)
+def test_losses_of_a_probability(  # noqa: PLR0917
+    generator: np.random.Generator,
+    reduction: str,
+    class_weight: Any,
+    name: str,
+    function: Any,
+    parameters: dict[str, float],
+) -> None:
+    """PyTorch has none of them: it differentiates their definitions."""
+    logits = generator.normal(scale=2, size=(50, 5))
+    labels = torch.tensor(generator.integers(5, size=50))
+    weight = torch.ones(5, dtype=torch.float64) if class_weight is None else tensor(class_weight)
+
+    def composed(x: Any) -> Any:
+        p = torch.softmax(x, 1).gather(1, labels[:, None])[:, 0]
+        terms = weight[labels] * function(p, **parameters)
+        mean = terms.sum() / weight[labels].sum()
+        return {"mean": mean, "sum": terms.sum(), "none": terms}[reduction]
+
+    own = fl.losses[name].value_and_grad(
+        logits, labels.numpy(), class_weight=class_weight, reduction=reduction, **parameters
+    )
+    assert_close(own, theirs(composed, [logits]))
+
+
+@each_reduction
+def test_ordinal_cross_entropy(generator: np.random.Generator, reduction: str) -> None:
+    """As coral-pytorch computes it, from log-sigmoids."""
+    logits = generator.normal(scale=3, size=(50, 4))
+    labels = generator.integers(5, size=50)
+    levels = torch.tensor(np.arange(4) < labels[:, None], dtype=torch.float64)
+
+    def coral(x: Any) -> Any:
+        log_sigmoid = torch.nn.functional.logsigmoid(x)
+        terms = -torch.sum(log_sigmoid * levels + (log_sigmoid - x) * (1 - levels), dim=1)
+        return {"mean": terms.mean, "sum": terms.sum, "none": lambda: terms}[reduction]()
+
+    own = fl.ordinal_cross_entropy.value_and_grad(logits, labels, reduction=reduction)
+    assert_close(own, theirs(coral, [logits]))
+
+
 @pytest.mark.parametrize("order", ["torch first", "fastloss first"])
 def test_both_in_one_process(generator: np.random.Generator, order: str) -> None:
     """Two users of OpenMP in turns."""

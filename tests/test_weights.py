@@ -128,7 +128,9 @@ def test_masked_terms_add_nothing(setting: Setting, dtype: type, content: float)
 @settings(labelled_settings())
 def test_masked_rows_need_a_valid_label(setting: Setting) -> None:
     """Labels are checked before any work, whatever the weights."""
-    call = make_call(setting, (4, 3)).map(lambda _: np.array([0, 3, 1, 2]), setting.loss.targets)
+    call = make_call(setting, (4, 3))
+    labels = np.array([0, call.label_count, 1, 2])
+    call = call.map(lambda _: labels, setting.loss.targets)
     with pytest.raises(IndexError, match="index 1"):
         call(weight=[1, 0, 1, 1])
 
@@ -195,10 +197,10 @@ def test_parameters_do_not_enter_the_denominator(setting: Setting) -> None:
 @settings(class_settings())
 def test_class_weights_enter_the_denominator(setting: Setting) -> None:
     call = make_call(setting, (8, 5))
-    class_weight = np.array([0.5, 2.0, 0.0, 1.0, 4.0])
+    class_weight = np.array([0.5, 2.0, 0.0, 1.0, 4.0, 0.25])[: call.label_count]
     weight = make_weight(call)
     target = call.arrays[setting.loss.targets[0]]
-    shares = np.eye(5)[target] if setting.labelled else target
+    shares = np.eye(call.label_count)[target] if setting.labelled else target
     assert call("weight_sum", weight=weight, class_weight=class_weight) == pytest.approx(
         np.sum(weight * (shares @ class_weight)), rel=1e-14
     )

@@ -59,6 +59,8 @@ class Domain:
 class Labels(Domain):
     """Integer class labels, or else a row of numbers if that is allowed."""
 
+    more: int = 0  # labels than a row has scores
+
     def contains(self, x: NDArray[np.generic]) -> NDArray[np.bool_]:
         """Tell for each element whether it may be a label, or a number of a row."""
         if np.issubdtype(x.dtype, np.floating):
@@ -88,10 +90,12 @@ def choice(*words: str) -> Domain:
 
 REAL = Domain("a finite number")
 POSITIVE = Domain("a finite number > 0", low=0.0)
+NEGATIVE = Domain("a finite number < 0", high=0.0)
 NON_NEGATIVE = Domain("a finite number >= 0", low=0.0, includes_low=True)
 ABOVE_MINUS_ONE = Domain("a finite number > -1", low=-1.0)
 AT_LEAST_ONE = Domain("a finite number >= 1", low=1.0, includes_low=True)
 UNIT = Domain("a number in [0, 1]", 0.0, 1.0, includes_low=True, includes_high=True)
+POSITIVE_UNIT = Domain("a number in (0, 1]", 0.0, 1.0, includes_high=True)
 UNIT_OR_NONE = replace(UNIT, description="None or a number in [0, 1]", when_none=math.inf)
 SIGN = Sign("-1 or 1", -1.0, 1.0, includes_low=True, includes_high=True)
 FLAG = Domain("True or False", is_flag=True)
@@ -100,6 +104,7 @@ PROBABILITIES = Probabilities(
     "probabilities in [0, 1]", 0.0, 1.0, includes_low=True, includes_high=True
 )
 LABELS = Labels("labels >= 0", low=0.0, includes_low=True, kind="labels")
+ORDINAL_LABELS = replace(LABELS, more=1)
 LABELS_OR_PROBABILITIES = Labels(
     "labels >= 0 or probabilities in [0, 1]",
     0.0,

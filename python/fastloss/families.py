@@ -216,9 +216,9 @@ def rowwise(
     Notes
     -----
     The formula takes inputs whose rows lie along the last axis, and targets: arrays of that shape
-    (labels come as rows with a single 1) or, where the domain is `per_row`, of that shape without
-    the last axis. Where there are labels it also takes `class_weight`, an array. It returns one
-    value per row and derivatives of the inputs' shape.
+    (labels come as rows with a number for each label and a single 1) or, where the domain is
+    `per_row`, of that shape without the last axis. Where there are labels it also takes
+    `class_weight`, an array. It returns one value per row and derivatives of the inputs' shape.
     """
     labelled = any(isinstance(domain, Labels) for domain in domains.values())
     family = _LABELLED if labelled else _ROWWISE
@@ -288,7 +288,8 @@ def _declare(
         len(family.options),
     )
     kinds = {name: domains[name].kind for name in targets}
-    formula = Formula(body, family.name, arguments, kinds, tuple(parameters))
+    more_labels = sum(domain.more for domain in domains.values() if isinstance(domain, Labels))
+    formula = Formula(body, family.name, arguments, kinds, tuple(parameters), more_labels)
     reference.register(number, formula)
 
     def methods(make: Callable[..., Any], qualname: str) -> Any:

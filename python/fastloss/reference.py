@@ -67,6 +67,7 @@ class Formula:
     arguments: tuple[str, ...]
     targets: Mapping[str, TargetKind]
     parameters: tuple[str, ...]
+    more_labels: int = 0  # than a row has scores
 
     @property
     def takes_labels(self) -> bool:
@@ -239,8 +240,8 @@ def _rowwise_terms(
         if formula.takes_labels:
             name = next(iter(formula.targets))
             target, ignore_index = rows[name], values["ignore_index"]
-            classes = scores.shape[-1]
-            cw = np.ones(classes) if values["class_weight"] is None else values["class_weight"]
+            labels = scores.shape[-1] + formula.more_labels
+            cw = np.ones(labels) if values["class_weight"] is None else values["class_weight"]
             cw = np.asarray(cw).astype(scores.dtype)
             if target.ndim == scores.ndim - 1:
                 if ignore_index is not None:

@@ -73,11 +73,12 @@ def exact_results(
     wide = wide_type(first.dtype)
     convert = widen or (lambda x: x.astype(wide))
     more = {}
+    labels = first.shape[-1] + loss.formula.more_labels
     if loss.formula.takes_labels:
-        more["class_weight"] = convert(np.ones(first.shape[-1]))
+        more["class_weight"] = convert(np.ones(labels))
     if setting.labelled:
         name = loss.targets[0]
-        arrays = arrays | {name: reference.one_hot(arrays[name], first.shape[-1])}
+        arrays = arrays | {name: reference.one_hot(arrays[name], labels)}
     widened = {name: convert(arrays[name]) for name in loss.formula.arguments}
     with np.errstate(all="ignore"):
         value, grads, hesses = reference.terms(loss.formula, widened, dict(parameters), **more)

@@ -125,8 +125,9 @@ def _rows(
     scores += generator.choice([0, 0, 1, -30, 1000, 1e5], (count, 1))
     scores = np.where(generator.uniform(size=shape) < 0.01, -np.inf, scores).astype(dtype)
     scores[:, 0] = np.where(np.isinf(scores.max(-1)), 0, scores[:, 0])
+    every = classes + setting.loss.formula.more_labels
     labels = np.where(
-        generator.uniform(size=count) < 0.5, leader, generator.integers(classes, size=count)
+        generator.uniform(size=count) < 0.5, leader, generator.integers(every, size=count)
     )
     arrays = {name: scores for name in setting.loss.inputs[:1]}
     for name in setting.loss.inputs[1:]:  # far from the first, near it, or the same

@@ -87,7 +87,7 @@ class Problem:
             return (generator.random(self.shape) < FOREGROUND).astype(self.dtype)
         rows = self.shape[:-1]
         if domain.kind == "labels" or (domain.kind == "labels or whole" and labelled):
-            return generator.integers(self.shape[-1], size=rows)
+            return generator.integers(self.shape[-1] + self.loss.formula.more_labels, size=rows)
         if not isinstance(domain, Labels | Probabilities):
             shape = rows if domain.kind == "number" else self.shape
             return _numbers(domain, self.dtype, generator, shape)

@@ -66,10 +66,38 @@ def negative_binomial_nll(pred: Any, target: Any) -> Any:
     return (target + 1) * jax.nn.softplus(pred) - target * pred
 
 
+def of_label(scores: Any, labels: Any) -> Any:
+    """Scores of the labels."""
+    return jnp.take_along_axis(scores, labels[:, None], axis=-1)[:, 0]
+
+
 def cross_entropy(logits: Any, labels: Any) -> Any:
     """Cross-entropy of softmax."""
-    at_label = jnp.take_along_axis(logits, labels[:, None], axis=-1)[:, 0]
-    return jax.nn.logsumexp(logits, axis=-1) - at_label
+    return jax.nn.logsumexp(logits, axis=-1) - of_label(logits, labels)
+
+
+def softmax_focal(logits: Any, labels: Any) -> Any:
+    """Focal loss of softmax."""
+    loss = cross_entropy(logits, labels)
+    return jnp.expm1(-loss) ** 2 * loss
+
+
+def poly1_cross_entropy(logits: Any, labels: Any) -> Any:
+    """Poly-1 cross-entropy."""
+    loss = cross_entropy(logits, labels)
+    return loss - 2 * jnp.expm1(-loss)
+
+
+def symmetric_cross_entropy(logits: Any, labels: Any) -> Any:
+    """Symmetric cross-entropy."""
+    loss = cross_entropy(logits, labels)
+    return loss / 10 - 4 * jnp.expm1(-loss)
+
+
+def multiclass_hinge(logits: Any, labels: Any) -> Any:
+    """Multi-class hinge of Crammer and Singer."""
+    margin = 1 - jax.nn.one_hot(labels, logits.shape[-1], dtype=logits.dtype)
+    return jnp.max(logits + margin, axis=-1) - of_label(logits, labels)
 
 
 def log_cosh(pred: Any, target: Any) -> Any:
@@ -105,6 +133,13 @@ LOSSES: dict[str, Callable[..., Any]] = {
     "half_tweedie_deviance": half_tweedie_deviance,
     "negative_binomial_nll": negative_binomial_nll,
     "cross_entropy": cross_entropy,
+    "softmax_focal": softmax_focal,
+    "poly1_cross_entropy": poly1_cross_entropy,
+    "generalized_cross_entropy": lambda x, t: -2 * jnp.expm1(-cross_entropy(x, t) / 2),
+    "symmetric_cross_entropy": symmetric_cross_entropy,
+    "nll": lambda log_prob, labels: -of_label(log_prob, labels),
+    "multiclass_hinge": multiclass_hinge,
+    "multiclass_perceptron": lambda x, t: jnp.max(x, axis=-1) - of_label(x, t),
     "dice": tversky,
     "jaccard": partial(tversky, weight=1),
     "tversky": tversky,

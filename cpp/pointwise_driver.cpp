@@ -100,7 +100,6 @@ double run(const PointwiseCall& call) {
     varying[k] =
         call.varying[k] != nullptr ? stream(call.varying[k]) : Stream<T>{.slice = slices++};
   }
-  const int unit_weight = varies && call.weight == nullptr ? slices++ : -1;
   const Stream<T> value = any_stream(call.value);
   for (int k = 0; k < inputs; ++k) {
     if (wanted & kGrad) grad[k] = any_stream(call.grad[k]);
@@ -117,9 +116,7 @@ double run(const PointwiseCall& call) {
     past_cache = past_cache && may_pass(grad[k]) && may_pass(hess[k]);
 
   const PointwiseKernels<T>& kernels = kernels_of<T>(*call.loss);
-  const PointwiseKernel<T> kernel = varies                   ? kernels.varying
-                                    : call.weight != nullptr ? kernels.weighted[call.call]
-                                                             : kernels.plain[call.call];
+  const PointwiseKernel<T> kernel = varies ? kernels.varying : kernels.plain[call.call];
   T parameters[kMaxParameters];
   for (int k = 0; k < signature.parameters; ++k) {
     parameters[k] = static_cast<T>(call.parameters[k]);
@@ -163,7 +160,7 @@ double run(const PointwiseCall& call) {
           task.arguments[k] = in(arguments[k]);
           task.argument_format[k] = arguments[k].format;
         }
-        task.weight = unit_weight >= 0 ? fill(unit_weight, T(1)) : in(weight);
+        task.weight = in(weight);
         for (int k = 0; k < signature.parameters; ++k) {
           task.parameters[k] = !varies ? &parameters[k]
                                : varying[k].sequence != nullptr

@@ -61,7 +61,7 @@ INLINE void copy_padded(const T* from, T* to, ptrdiff_t count) {
   copy(from, to, count);
 }
 
-template <class Loss, class T, unsigned wanted, bool weighted, bool varying>
+template <class Loss, class T, unsigned wanted, bool varying>
 struct Kernel {
   using V = Vec<T>;
   static constexpr Signature signature = kSignature<Loss>;
@@ -78,8 +78,8 @@ struct Kernel {
   /// Whether a result is stored; where parameters do not vary, all that are wanted are.
   INLINE static bool is_stored(const T* result) { return !varying || result != nullptr; }
 
-  /// The terms from number i, weighted and scaled.
-  INLINE static auto terms(const PointwiseTask<T>& task, V scale, const V* fixed, ptrdiff_t i) {
+  /// The terms from number i.
+  INLINE static auto terms(const PointwiseTask<T>& task, const V* fixed, ptrdiff_t i) {
     V argument[arguments], parameter[parameters + 1];
     for (int k = 0; k < arguments; ++k) {
       argument[k] = task.narrow ? load(task.arguments[k], task.argument_format[k], i)
@@ -88,23 +88,28 @@ struct Kernel {
     for (int k = 0; k < parameters; ++k) {
       parameter[k] = varying ? V::load(task.parameters[k] + i) : fixed[k];
     }
-    auto terms = evaluate<Loss>(argument, parameter, typename CountUp<arguments>::type{},
-                                typename CountUp<parameters>::type{});
-    if constexpr (weighted) {
-      const V weight = V::load(task.weight + i);
-      const V factor = scale * weight;
-      const auto masked = weight == V(0);
-      const auto weigh = [&](V x, V w) { return select(masked, V(0), w * x); };
-      terms.value = weigh(terms.value, weight);
-      for (int k = 0; k < inputs; ++k) {
-        terms.grad[k] = weigh(terms.grad[k], factor);
-        terms.hess[k] = weigh(terms.hess[k], factor);
-      }
-    } else {
-      for (int k = 0; k < inputs; ++k) {
-        terms.grad[k] = scale * terms.grad[k];
-        terms.hess[k] = scale * terms.hess[k];
-      }
+    return evaluate<Loss>(argument, parameter, typename CountUp<arguments>::type{},
+                          typename CountUp<parameters>::type{});
+  }
+
+  /// Terms with their derivatives multiplied by a scale.
+  INLINE static Terms<V, inputs> scaled(Terms<V, inputs> terms, V scale) {
+    for (int k = 0; k < inputs; ++k) {
+      terms.grad[k] = scale * terms.grad[k];
+      terms.hess[k] = scale * terms.hess[k];
+    }
+    return terms;
+  }
+
+  /// Terms multiplied by weights, too; with a weight of 0 they are 0.
+  INLINE static Terms<V, inputs> weighted(Terms<V, inputs> terms, V weight, V scale) {
+    const V factor = scale * weight;
+    const auto masked = weight == V(0);
+    const auto weigh = [&](V x, V w) { return select(masked, V(0), w * x); };
+    terms.value = weigh(terms.value, weight);
+    for (int k = 0; k < inputs; ++k) {
+      terms.grad[k] = weigh(terms.grad[k], factor);
+      terms.hess[k] = weigh(terms.hess[k], factor);
     }
     return terms;
   }
@@ -118,7 +123,6 @@ struct Kernel {
       const T* array = task.arguments[k];
       prefetch(task.narrow ? at(array, task.argument_format[k], i) : array + i);
     }
-    if constexpr (weighted) prefetch(task.weight + i);
   }
 
   /// Computes `count` terms from number `first`, a multiple of kTogether; values go to `value`.
@@ -131,15 +135,7 @@ struct Kernel {
       for (int k = 0; k < parameters; ++k) fixed[k] = V(*task.parameters[k]);
     }
     const bool value_past_cache = task.past_cache && task.value != nullptr;
-    const bool plain = !task.past_cache && !task.narrow;
-    const auto store = [&](bool past_cache, T* array, Format format, ptrdiff_t i, V v) {
-      if (plain) {
-        v.store(array + i);
-      } else {
-        store_otherwise(past_cache, array, format, i, v);
-      }
-    };
-    const auto store_all = [&](const auto& results, ptrdiff_t i) {
+    const auto store_all = [&](const Terms<V, inputs>& results, ptrdiff_t i, auto store) {
       if constexpr (want_value) store(value_past_cache, value, value_format, i, results.value);
       for (int k = 0; k < inputs; ++k) {
         if constexpr (want_grad) {
@@ -154,12 +150,28 @@ struct Kernel {
         }
       }
     };
+    const auto store_plainly = [](bool, T* array, Format, ptrdiff_t i, V v) { v.store(array + i); };
+    const auto finish = [&](Terms<V, inputs> results, ptrdiff_t i) {
+      if (task.weight != nullptr) {
+        prefetch(task.weight + first + i);
+        results = weighted(results, V::load(task.weight + first + i), scale);
+      } else {
+        results = scaled(results, scale);
+      }
+      store_all(results, i, store_otherwise<T>);
+    };
+    const bool plain = task.weight == nullptr && !task.past_cache && !task.narrow;
     for (ptrdiff_t i = 0; i < count; i += kTogether<T>) {
       prefetch(task, first + i);
-      const auto some = terms(task, scale, fixed, first + i);
-      const auto more = terms(task, scale, fixed, first + i + V::lanes);
-      store_all(some, i);
-      store_all(more, i + V::lanes);
+      const auto some = terms(task, fixed, first + i);
+      const auto more = terms(task, fixed, first + i + V::lanes);
+      if (plain) {
+        store_all(scaled(some, scale), i, store_plainly);
+        store_all(scaled(more, scale), i + V::lanes, store_plainly);
+      } else {
+        finish(some, i);
+        finish(more, i + V::lanes);
+      }
     }
   }
 
@@ -186,7 +198,7 @@ struct Kernel {
         padded.parameters[k] = tail.parameter[k];
       }
     }
-    if constexpr (weighted) {
+    if (task.weight != nullptr) {
       copy_padded(task.weight + start, tail.weight, rest);
       padded.weight = tail.weight;
     }
@@ -233,15 +245,13 @@ struct Kernel {
 template <class Loss, class T>
 constexpr PointwiseKernel<T> varying_kernel() {
   if constexpr (Loss::parameters > 0)
-    return &Kernel<Loss, T, kValue | kGrad | kHess, true, true>::run;
+    return &Kernel<Loss, T, kValue | kGrad | kHess, true>::run;
   return nullptr;
 }
 
 template <class Loss, class T, int... calls>
 constexpr PointwiseKernels<T> kernels_of(Numbers<calls...>) {
-  return {{&Kernel<Loss, T, kCalls[calls], false, false>::run...},
-          {&Kernel<Loss, T, kCalls[calls], true, false>::run...},
-          varying_kernel<Loss, T>()};
+  return {{&Kernel<Loss, T, kCalls[calls], false>::run...}, varying_kernel<Loss, T>()};
 }
 
 template <class Losses>

@@ -184,6 +184,8 @@ class _Random:
     def inside(self, domain: Domain, shape: tuple[int, ...]) -> np.ndarray:
         if domain is REAL:
             return self.generator.normal(scale=2.5, size=shape)
+        if math.isinf(domain.high):
+            return self.in_domain(replace(domain, includes_low=False), shape)
         span = domain.high - domain.low
         return self.generator.uniform(domain.low + 0.1 * span, domain.high - 0.1 * span, shape)
 

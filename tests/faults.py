@@ -141,7 +141,8 @@ def _parameters(setting: Setting, call: Call) -> Iterator[Fault]:
         wrong = [np.nan, np.inf, -np.inf, HUGE, -HUGE, np.float32(np.nan)]
         if np.isfinite(domain.low):
             wrong += [domain.low - 1, np.nextafter(domain.low, -np.inf)]
-            wrong += [] if domain.includes_low else [domain.low, int(domain.low), -0.0]
+            wrong += [] if domain.includes_low else [domain.low, int(domain.low)]
+            wrong += [-0.0] * (domain.low == 0 and not domain.includes_low)
         if np.isfinite(domain.high):
             wrong += [domain.high + 1, np.nextafter(domain.high, np.inf)]
             wrong += [] if domain.includes_high else [domain.high]

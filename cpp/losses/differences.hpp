@@ -2,17 +2,10 @@
 // pred − target where one number is not enough to say it.
 #pragma once
 
-#include "../exact.hpp"
-#include "../math.hpp"
+#include "terms.hpp"
 
 namespace fastloss::FASTLOSS_LEVEL {
 namespace {
-
-/// (pred − target)/2, which is a number where pred − target is too large for one.
-template <class T>
-INLINE T half_difference(T pred, T target) {
-  return T(0.5) * pred - T(0.5) * target;
-}
 
 /// Whether |r + lost| > threshold, for r + lost = pred − target and size = |r|.
 template <class T>

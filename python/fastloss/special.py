@@ -17,7 +17,7 @@ def log1pmx(x: Any) -> Any:
         series = (series + (1 + 0 * s) / k) * s * s
     with np.errstate(invalid="ignore"):
         far = np.where(x == np.inf, -x, np.log1p(x) - x)
-    return np.where(near, s * (2 * series - x), far)
+    return np.where(near, s * (2 * series - x) + 0, far)  # never −0
 
 
 def student_t_log_normalizer(df: Any) -> Any:

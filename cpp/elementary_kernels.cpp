@@ -52,7 +52,6 @@ constexpr ElementaryFunction functions[] = {
     entry("pow", [](auto x, auto y) { return pow(x, y); }),
     entry("sigmoid", [](auto x) { return sigmoid(x); }),
     entry("softplus", [](auto x) { return softplus(x); }),
-    entry("student_t_log_normalizer", [](auto x) { return student_t_log_normalizer(x); }),
     entry("tanh", [](auto x) { return tanh(x); }),
 };
 

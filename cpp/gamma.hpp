@@ -240,7 +240,7 @@ INLINE T digamma(T x) {
 }
 
 /// What −log of the density of Student's t distribution is at 0: log(√(πν) Γ(ν/2) / Γ((ν + 1)/2))
-/// for ν > 0, finite. ULP: 9, 9; 9.
+/// for ν > 0, finite.
 template <class T>
 INLINE T student_t_log_normalizer(T df) {
   using G = GammaConstants<ElementOf<T>>;

@@ -537,7 +537,7 @@ INLINE T log1p(T x) {
   return copysign(log_with_edges(T(1) + x, log1p_sum(x)), x);
 }
 
-/// log(1 + x) − x for all x >= −1: −inf at −1 and at +inf, NaN below. ULP: 9, 9; 9.
+/// log(1 + x) − x for all x >= −1: −inf at −1 and at +inf, NaN below. ULP: 4, 4; 5.
 template <class T>
 INLINE T log1pmx(T x) {
   using C = Constants<ElementOf<T>>;
@@ -640,7 +640,7 @@ INLINE T pow(T x, T y) {
 
 // ---- arc tangent ------------------------------------------------------------------------------
 
-/// atan(x) / x for 0 <= x <= 1, which is 1 at 0. ULP: 9, 9; 9.
+/// atan(x) / x for 0 <= x <= 1, which is 1 at 0. ULP: 0.94, 1.03; 1.32.
 template <class T>
 INLINE T atan_ratio(T x) {
   const T square = x * x;

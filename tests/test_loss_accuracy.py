@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -168,7 +169,7 @@ def ordinary(setting: Setting, count: int = 12) -> points.Arrays:
     arrays = {
         name: generator.normal(size=shape) * 3
         if domain is REAL
-        else sample(domain, generator, shape)
+        else sample(replace(domain, includes_low=False, includes_high=False), generator, shape)
         for name, domain in setting.input_domain.items()
     }
     for name, domain in loss.domain.items():

@@ -27,35 +27,68 @@ from fastloss.threading import threads as threads
 
 __all__ = [
     "__version__",
+    "absolute_percentage_error",
+    "arctan",
+    "asymmetric_focal",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
+    "binary_focal_with_logits",
+    "cauchy",
     "check_target",
     "cross_entropy",
+    "dice",
     "epsilon_insensitive",
     "expectile",
     "exponential",
+    "fair",
+    "focal_tversky",
     "gaussian_nll",
+    "generalized_cross_entropy",
     "get_num_threads",
+    "half_gamma_deviance",
+    "half_poisson_deviance",
     "half_squared_error",
+    "half_tweedie_deviance",
     "hinge",
     "hinge_embedding",
     "huber",
+    "jaccard",
+    "laplace_nll",
+    "log_cosh",
     "losses",
+    "lq",
     "mae",
     "margin_ranking",
     "modified_huber",
     "mse",
+    "multi_margin",
+    "multiclass_hinge",
+    "multiclass_perceptron",
+    "negative_binomial_nll",
+    "nll",
     "numerics_version",
+    "ordinal_cross_entropy",
     "perceptron",
+    "poisson_nll",
+    "poly1_cross_entropy",
+    "pseudo_huber",
     "quantile",
     "set_isa",
     "set_num_threads",
     "show_config",
     "smooth_l1",
     "soft_margin",
+    "softmax_focal",
+    "sparsemax",
     "squared_epsilon_insensitive",
     "squared_hinge",
+    "squared_log_error",
+    "squared_multi_margin",
+    "student_t_nll",
+    "symmetric_cross_entropy",
     "threads",
+    "tversky",
+    "wing",
 ]
 
 _Array: TypeAlias = NDArray[np.floating[Any]]
@@ -234,6 +267,427 @@ class _Exponential(_ExponentialMethods, _Loss, Protocol):
 exponential: _Exponential
 """Exponential loss, of AdaBoost."""
 
+class _BinaryFocalWithLogitsMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, logits: ArrayLike, target: ArrayLike, *, gamma: float | ArrayLike = 2.0,
+        alpha: float | ArrayLike | None = None, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, logits: ArrayLike, target: ArrayLike, *, gamma: float | ArrayLike = 2.0,
+        alpha: float | ArrayLike | None = None, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, logits: ArrayLike, target: ArrayLike, *, gamma: float | ArrayLike = 2.0,
+        alpha: float | ArrayLike | None = None, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, logits: ArrayLike, target: ArrayLike, *, gamma: float | ArrayLike = 2.0,
+        alpha: float | ArrayLike | None = None, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, logits: ArrayLike, target: ArrayLike, *, gamma: float | ArrayLike = 2.0,
+        alpha: float | ArrayLike | None = None, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, logits: ArrayLike, target: ArrayLike, *, gamma: float | ArrayLike = 2.0,
+        alpha: float | ArrayLike | None = None, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, logits: ArrayLike, target: ArrayLike, *, gamma: float | ArrayLike = 2.0,
+        alpha: float | ArrayLike | None = None, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, logits: ArrayLike, target: ArrayLike, *, gamma: float | ArrayLike = 2.0,
+        alpha: float | ArrayLike | None = None, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, logits: ArrayLike, target: ArrayLike, *, gamma: float | ArrayLike = 2.0,
+        alpha: float | ArrayLike | None = None, weight: ArrayLike | None = None,
+    ) -> float: ...
+class _BinaryFocalWithLogits(_BinaryFocalWithLogitsMethods, _Loss, Protocol):
+    reference: _BinaryFocalWithLogitsMethods
+binary_focal_with_logits: _BinaryFocalWithLogits
+"""Focal loss of logits: binary cross-entropy that counts easy examples less."""
+
+class _AsymmetricFocalMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, logits: ArrayLike, target: ArrayLike, *, gamma_pos: float | ArrayLike = 1.0,
+        gamma_neg: float | ArrayLike = 4.0, clip: float | ArrayLike = 0.05,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, logits: ArrayLike, target: ArrayLike, *, gamma_pos: float | ArrayLike = 1.0,
+        gamma_neg: float | ArrayLike = 4.0, clip: float | ArrayLike = 0.05,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, logits: ArrayLike, target: ArrayLike, *, gamma_pos: float | ArrayLike = 1.0,
+        gamma_neg: float | ArrayLike = 4.0, clip: float | ArrayLike = 0.05,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, logits: ArrayLike, target: ArrayLike, *, gamma_pos: float | ArrayLike = 1.0,
+        gamma_neg: float | ArrayLike = 4.0, clip: float | ArrayLike = 0.05,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, logits: ArrayLike, target: ArrayLike, *, gamma_pos: float | ArrayLike = 1.0,
+        gamma_neg: float | ArrayLike = 4.0, clip: float | ArrayLike = 0.05,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, logits: ArrayLike, target: ArrayLike, *, gamma_pos: float | ArrayLike = 1.0,
+        gamma_neg: float | ArrayLike = 4.0, clip: float | ArrayLike = 0.05,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, logits: ArrayLike, target: ArrayLike, *, gamma_pos: float | ArrayLike = 1.0,
+        gamma_neg: float | ArrayLike = 4.0, clip: float | ArrayLike = 0.05,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, logits: ArrayLike, target: ArrayLike, *, gamma_pos: float | ArrayLike = 1.0,
+        gamma_neg: float | ArrayLike = 4.0, clip: float | ArrayLike = 0.05,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, logits: ArrayLike, target: ArrayLike, *, gamma_pos: float | ArrayLike = 1.0,
+        gamma_neg: float | ArrayLike = 4.0, clip: float | ArrayLike = 0.05,
+        weight: ArrayLike | None = None,
+    ) -> float: ...
+class _AsymmetricFocal(_AsymmetricFocalMethods, _Loss, Protocol):
+    reference: _AsymmetricFocalMethods
+asymmetric_focal: _AsymmetricFocal
+"""Asymmetric loss of multi-label classification: focal, with easy negatives left out."""
+
+class _PoissonNllMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, log_input: bool = True, full: bool = False,
+        eps: float | ArrayLike = 1e-08, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, log_input: bool = True, full: bool = False,
+        eps: float | ArrayLike = 1e-08, weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, pred: ArrayLike, target: ArrayLike, *, log_input: bool = True, full: bool = False,
+        eps: float | ArrayLike = 1e-08, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, log_input: bool = True, full: bool = False,
+        eps: float | ArrayLike = 1e-08, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, log_input: bool = True, full: bool = False,
+        eps: float | ArrayLike = 1e-08, weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, log_input: bool = True, full: bool = False,
+        eps: float | ArrayLike = 1e-08, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, log_input: bool = True, full: bool = False,
+        eps: float | ArrayLike = 1e-08, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, log_input: bool = True, full: bool = False,
+        eps: float | ArrayLike = 1e-08, weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, pred: ArrayLike, target: ArrayLike, *, log_input: bool = True, full: bool = False,
+        eps: float | ArrayLike = 1e-08, weight: ArrayLike | None = None,
+    ) -> float: ...
+class _PoissonNll(_PoissonNllMethods, _Loss, Protocol):
+    reference: _PoissonNllMethods
+poisson_nll: _PoissonNll
+"""Negative log-likelihood of a Poisson distribution."""
+
+class _HalfPoissonDevianceMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+    ) -> float: ...
+class _HalfPoissonDeviance(_HalfPoissonDevianceMethods, _Loss, Protocol):
+    reference: _HalfPoissonDevianceMethods
+half_poisson_deviance: _HalfPoissonDeviance
+"""Half of the Poisson deviance, for predictions of the logarithm of the mean."""
+
+class _HalfGammaDevianceMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+    ) -> float: ...
+class _HalfGammaDeviance(_HalfGammaDevianceMethods, _Loss, Protocol):
+    reference: _HalfGammaDevianceMethods
+half_gamma_deviance: _HalfGammaDeviance
+"""Half of the Gamma deviance, for predictions of the logarithm of the mean."""
+
+class _HalfTweedieDevianceMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, power: float | ArrayLike = 1.5,
+        link: Literal["log", "identity"] = "log", weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, power: float | ArrayLike = 1.5,
+        link: Literal["log", "identity"] = "log", weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, pred: ArrayLike, target: ArrayLike, *, power: float | ArrayLike = 1.5,
+        link: Literal["log", "identity"] = "log", weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, power: float | ArrayLike = 1.5,
+        link: Literal["log", "identity"] = "log", weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, power: float | ArrayLike = 1.5,
+        link: Literal["log", "identity"] = "log", weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, power: float | ArrayLike = 1.5,
+        link: Literal["log", "identity"] = "log", weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, power: float | ArrayLike = 1.5,
+        link: Literal["log", "identity"] = "log", weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, power: float | ArrayLike = 1.5,
+        link: Literal["log", "identity"] = "log", weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, pred: ArrayLike, target: ArrayLike, *, power: float | ArrayLike = 1.5,
+        link: Literal["log", "identity"] = "log", weight: ArrayLike | None = None,
+    ) -> float: ...
+class _HalfTweedieDeviance(_HalfTweedieDevianceMethods, _Loss, Protocol):
+    reference: _HalfTweedieDevianceMethods
+half_tweedie_deviance: _HalfTweedieDeviance
+"""Half of the Tweedie deviance, for predictions of the mean or of its logarithm."""
+
+class _NegativeBinomialNllMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, dispersion: float | ArrayLike = 1.0,
+        full: bool = False, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, dispersion: float | ArrayLike = 1.0,
+        full: bool = False, weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, pred: ArrayLike, target: ArrayLike, *, dispersion: float | ArrayLike = 1.0,
+        full: bool = False, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, dispersion: float | ArrayLike = 1.0,
+        full: bool = False, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, dispersion: float | ArrayLike = 1.0,
+        full: bool = False, weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, dispersion: float | ArrayLike = 1.0,
+        full: bool = False, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, dispersion: float | ArrayLike = 1.0,
+        full: bool = False, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, dispersion: float | ArrayLike = 1.0,
+        full: bool = False, weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, pred: ArrayLike, target: ArrayLike, *, dispersion: float | ArrayLike = 1.0,
+        full: bool = False, weight: ArrayLike | None = None,
+    ) -> float: ...
+class _NegativeBinomialNll(_NegativeBinomialNllMethods, _Loss, Protocol):
+    reference: _NegativeBinomialNllMethods
+negative_binomial_nll: _NegativeBinomialNll
+"""Negative log-likelihood of a negative binomial distribution, for overdispersed counts."""
+
 class _CrossEntropyMethods(_Methods, Protocol):
     @overload
     def __call__(
@@ -314,6 +768,419 @@ class _CrossEntropy(_CrossEntropyMethods, _Loss, Protocol):
     reference: _CrossEntropyMethods
 cross_entropy: _CrossEntropy
 """Cross-entropy of softmax(logits) against labels or probabilities."""
+
+class _SoftmaxFocalMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, logits: ArrayLike, target: ArrayLike, *, gamma: _Number = 2.0,
+        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
+        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, logits: ArrayLike, target: ArrayLike, *, gamma: _Number = 2.0,
+        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
+        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, logits: ArrayLike, target: ArrayLike, *, gamma: _Number = 2.0,
+        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
+        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, logits: ArrayLike, target: ArrayLike, *, gamma: _Number = 2.0,
+        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
+        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, logits: ArrayLike, target: ArrayLike, *, gamma: _Number = 2.0,
+        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
+        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, logits: ArrayLike, target: ArrayLike, *, gamma: _Number = 2.0,
+        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
+        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, logits: ArrayLike, target: ArrayLike, *, gamma: _Number = 2.0,
+        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
+        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, logits: ArrayLike, target: ArrayLike, *, gamma: _Number = 2.0,
+        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
+        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, logits: ArrayLike, target: ArrayLike, *, gamma: _Number = 2.0,
+        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
+        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+    ) -> float: ...
+class _SoftmaxFocal(_SoftmaxFocalMethods, _Loss, Protocol):
+    reference: _SoftmaxFocalMethods
+softmax_focal: _SoftmaxFocal
+"""Focal loss of softmax(logits): cross-entropy with less weight on easy examples."""
+
+class _Poly1CrossEntropyMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, logits: ArrayLike, target: ArrayLike, *, epsilon: _Number = 2.0,
+        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
+        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, logits: ArrayLike, target: ArrayLike, *, epsilon: _Number = 2.0,
+        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
+        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, logits: ArrayLike, target: ArrayLike, *, epsilon: _Number = 2.0,
+        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
+        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, logits: ArrayLike, target: ArrayLike, *, epsilon: _Number = 2.0,
+        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
+        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, logits: ArrayLike, target: ArrayLike, *, epsilon: _Number = 2.0,
+        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
+        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, logits: ArrayLike, target: ArrayLike, *, epsilon: _Number = 2.0,
+        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
+        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, logits: ArrayLike, target: ArrayLike, *, epsilon: _Number = 2.0,
+        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
+        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, logits: ArrayLike, target: ArrayLike, *, epsilon: _Number = 2.0,
+        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
+        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, logits: ArrayLike, target: ArrayLike, *, epsilon: _Number = 2.0,
+        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
+        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+    ) -> float: ...
+class _Poly1CrossEntropy(_Poly1CrossEntropyMethods, _Loss, Protocol):
+    reference: _Poly1CrossEntropyMethods
+poly1_cross_entropy: _Poly1CrossEntropy
+"""Poly-1 cross-entropy: its expansion in 1 − p with another first coefficient."""
+
+class _SymmetricCrossEntropyMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, logits: ArrayLike, target: ArrayLike, *, alpha: _Number = 0.1, beta: _Number = 1.0,
+        log_zero: _Number = -4.0, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, logits: ArrayLike, target: ArrayLike, *, alpha: _Number = 0.1, beta: _Number = 1.0,
+        log_zero: _Number = -4.0, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, logits: ArrayLike, target: ArrayLike, *, alpha: _Number = 0.1, beta: _Number = 1.0,
+        log_zero: _Number = -4.0, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, logits: ArrayLike, target: ArrayLike, *, alpha: _Number = 0.1, beta: _Number = 1.0,
+        log_zero: _Number = -4.0, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, logits: ArrayLike, target: ArrayLike, *, alpha: _Number = 0.1, beta: _Number = 1.0,
+        log_zero: _Number = -4.0, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, logits: ArrayLike, target: ArrayLike, *, alpha: _Number = 0.1, beta: _Number = 1.0,
+        log_zero: _Number = -4.0, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, logits: ArrayLike, target: ArrayLike, *, alpha: _Number = 0.1, beta: _Number = 1.0,
+        log_zero: _Number = -4.0, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, logits: ArrayLike, target: ArrayLike, *, alpha: _Number = 0.1, beta: _Number = 1.0,
+        log_zero: _Number = -4.0, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, logits: ArrayLike, target: ArrayLike, *, alpha: _Number = 0.1, beta: _Number = 1.0,
+        log_zero: _Number = -4.0, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None,
+    ) -> float: ...
+class _SymmetricCrossEntropy(_SymmetricCrossEntropyMethods, _Loss, Protocol):
+    reference: _SymmetricCrossEntropyMethods
+symmetric_cross_entropy: _SymmetricCrossEntropy
+"""Symmetric cross-entropy: with its reverse, which bounds what wrong labels cost."""
+
+class _GeneralizedCrossEntropyMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, logits: ArrayLike, target: ArrayLike, *, q: _Number = 0.5, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, logits: ArrayLike, target: ArrayLike, *, q: _Number = 0.5, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, logits: ArrayLike, target: ArrayLike, *, q: _Number = 0.5, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, logits: ArrayLike, target: ArrayLike, *, q: _Number = 0.5, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, logits: ArrayLike, target: ArrayLike, *, q: _Number = 0.5, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, logits: ArrayLike, target: ArrayLike, *, q: _Number = 0.5, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, logits: ArrayLike, target: ArrayLike, *, q: _Number = 0.5, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, logits: ArrayLike, target: ArrayLike, *, q: _Number = 0.5, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, logits: ArrayLike, target: ArrayLike, *, q: _Number = 0.5, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None,
+    ) -> float: ...
+class _GeneralizedCrossEntropy(_GeneralizedCrossEntropyMethods, _Loss, Protocol):
+    reference: _GeneralizedCrossEntropyMethods
+generalized_cross_entropy: _GeneralizedCrossEntropy
+"""Generalized cross-entropy: between cross-entropy and absolute error, for noisy labels."""
+
+class _NllMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, log_prob: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, log_prob: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, log_prob: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, log_prob: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, log_prob: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, log_prob: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, log_prob: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, log_prob: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, log_prob: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None,
+    ) -> float: ...
+class _Nll(_NllMethods, _Loss, Protocol):
+    reference: _NllMethods
+nll: _Nll
+"""Negative log-likelihood of labels, from logarithms of probabilities."""
+
+class _OrdinalCrossEntropyMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None,
+    ) -> float: ...
+class _OrdinalCrossEntropy(_OrdinalCrossEntropyMethods, _Loss, Protocol):
+    reference: _OrdinalCrossEntropyMethods
+ordinal_cross_entropy: _OrdinalCrossEntropy
+"""Cross-entropy of ordered classes, from the logits of being above each but the last."""
 
 class _HingeMethods(_Methods, Protocol):
     @overload
@@ -703,6 +1570,345 @@ class _MarginRanking(_MarginRankingMethods, _Loss, Protocol):
     reference: _MarginRankingMethods
 margin_ranking: _MarginRanking
 """Hinge loss of the difference of two scores: which of them shall be higher."""
+
+class _MultiMarginMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, logits: ArrayLike, target: ArrayLike, *, margin: _Number = 1.0,
+        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
+        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, logits: ArrayLike, target: ArrayLike, *, margin: _Number = 1.0,
+        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
+        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, logits: ArrayLike, target: ArrayLike, *, margin: _Number = 1.0,
+        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
+        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, logits: ArrayLike, target: ArrayLike, *, margin: _Number = 1.0,
+        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
+        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, logits: ArrayLike, target: ArrayLike, *, margin: _Number = 1.0,
+        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
+        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, logits: ArrayLike, target: ArrayLike, *, margin: _Number = 1.0,
+        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
+        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, logits: ArrayLike, target: ArrayLike, *, margin: _Number = 1.0,
+        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
+        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, logits: ArrayLike, target: ArrayLike, *, margin: _Number = 1.0,
+        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
+        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, logits: ArrayLike, target: ArrayLike, *, margin: _Number = 1.0,
+        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
+        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+    ) -> float: ...
+class _MultiMargin(_MultiMarginMethods, _Loss, Protocol):
+    reference: _MultiMarginMethods
+multi_margin: _MultiMargin
+"""Hinge loss of all other classes: the multi-class hinge of Weston and Watkins, as a mean."""
+
+class _SquaredMultiMarginMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, logits: ArrayLike, target: ArrayLike, *, margin: _Number = 1.0,
+        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
+        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, logits: ArrayLike, target: ArrayLike, *, margin: _Number = 1.0,
+        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
+        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, logits: ArrayLike, target: ArrayLike, *, margin: _Number = 1.0,
+        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
+        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, logits: ArrayLike, target: ArrayLike, *, margin: _Number = 1.0,
+        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
+        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, logits: ArrayLike, target: ArrayLike, *, margin: _Number = 1.0,
+        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
+        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, logits: ArrayLike, target: ArrayLike, *, margin: _Number = 1.0,
+        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
+        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, logits: ArrayLike, target: ArrayLike, *, margin: _Number = 1.0,
+        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
+        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, logits: ArrayLike, target: ArrayLike, *, margin: _Number = 1.0,
+        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
+        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, logits: ArrayLike, target: ArrayLike, *, margin: _Number = 1.0,
+        axis: SupportsIndex = -1, ignore_index: SupportsIndex | None = None,
+        class_weight: ArrayLike | None = None, weight: ArrayLike | None = None,
+    ) -> float: ...
+class _SquaredMultiMargin(_SquaredMultiMarginMethods, _Loss, Protocol):
+    reference: _SquaredMultiMarginMethods
+squared_multi_margin: _SquaredMultiMargin
+"""Squared hinge loss of all other classes, as a mean."""
+
+class _MulticlassHingeMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None,
+    ) -> float: ...
+class _MulticlassHinge(_MulticlassHingeMethods, _Loss, Protocol):
+    reference: _MulticlassHingeMethods
+multiclass_hinge: _MulticlassHinge
+"""Multi-class hinge of Crammer and Singer: what the label lacks of a margin of 1 to the others."""
+
+class _MulticlassPerceptronMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None,
+    ) -> float: ...
+class _MulticlassPerceptron(_MulticlassPerceptronMethods, _Loss, Protocol):
+    reference: _MulticlassPerceptronMethods
+multiclass_perceptron: _MulticlassPerceptron
+"""Multi-class perceptron loss: what the label lacks to be the largest."""
+
+class _SparsemaxMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        ignore_index: SupportsIndex | None = None, class_weight: ArrayLike | None = None,
+        weight: ArrayLike | None = None,
+    ) -> float: ...
+class _Sparsemax(_SparsemaxMethods, _Loss, Protocol):
+    reference: _SparsemaxMethods
+sparsemax: _Sparsemax
+"""Sparsemax loss, that of the projection of logits onto the probabilities, which has zeros."""
 
 class _MseMethods(_Methods, Protocol):
     @overload
@@ -1262,3 +2468,914 @@ class _SquaredEpsilonInsensitive(_SquaredEpsilonInsensitiveMethods, _Loss, Proto
     reference: _SquaredEpsilonInsensitiveMethods
 squared_epsilon_insensitive: _SquaredEpsilonInsensitive
 """Squared error beyond a tube of half-width `epsilon`, as in support vector regression."""
+
+class _PseudoHuberMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, delta: float | ArrayLike = 1.0,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, delta: float | ArrayLike = 1.0,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, pred: ArrayLike, target: ArrayLike, *, delta: float | ArrayLike = 1.0,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, delta: float | ArrayLike = 1.0,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, delta: float | ArrayLike = 1.0,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, delta: float | ArrayLike = 1.0,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, delta: float | ArrayLike = 1.0,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, delta: float | ArrayLike = 1.0,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, pred: ArrayLike, target: ArrayLike, *, delta: float | ArrayLike = 1.0,
+        weight: ArrayLike | None = None,
+    ) -> float: ...
+class _PseudoHuber(_PseudoHuberMethods, _Loss, Protocol):
+    reference: _PseudoHuberMethods
+pseudo_huber: _PseudoHuber
+"""Pseudo-Huber loss: a smooth function between half of the square and `delta` times the size."""
+
+class _FairMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, scale: float | ArrayLike = 1.0,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, scale: float | ArrayLike = 1.0,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, pred: ArrayLike, target: ArrayLike, *, scale: float | ArrayLike = 1.0,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, scale: float | ArrayLike = 1.0,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, scale: float | ArrayLike = 1.0,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, scale: float | ArrayLike = 1.0,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, scale: float | ArrayLike = 1.0,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, scale: float | ArrayLike = 1.0,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, pred: ArrayLike, target: ArrayLike, *, scale: float | ArrayLike = 1.0,
+        weight: ArrayLike | None = None,
+    ) -> float: ...
+class _Fair(_FairMethods, _Loss, Protocol):
+    reference: _FairMethods
+fair: _Fair
+"""Fair loss: quadratic near the target, and nearly linear beyond `scale`."""
+
+class _CauchyMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, scale: float | ArrayLike = 1.0,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, scale: float | ArrayLike = 1.0,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, pred: ArrayLike, target: ArrayLike, *, scale: float | ArrayLike = 1.0,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, scale: float | ArrayLike = 1.0,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, scale: float | ArrayLike = 1.0,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, scale: float | ArrayLike = 1.0,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, scale: float | ArrayLike = 1.0,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, scale: float | ArrayLike = 1.0,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, pred: ArrayLike, target: ArrayLike, *, scale: float | ArrayLike = 1.0,
+        weight: ArrayLike | None = None,
+    ) -> float: ...
+class _Cauchy(_CauchyMethods, _Loss, Protocol):
+    reference: _CauchyMethods
+cauchy: _Cauchy
+"""Cauchy (Lorentzian) loss: quadratic near the target, logarithmic far beyond `scale`."""
+
+class _ArctanMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, scale: float | ArrayLike = 1.0,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, scale: float | ArrayLike = 1.0,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, pred: ArrayLike, target: ArrayLike, *, scale: float | ArrayLike = 1.0,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, scale: float | ArrayLike = 1.0,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, scale: float | ArrayLike = 1.0,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, scale: float | ArrayLike = 1.0,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, scale: float | ArrayLike = 1.0,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, scale: float | ArrayLike = 1.0,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, pred: ArrayLike, target: ArrayLike, *, scale: float | ArrayLike = 1.0,
+        weight: ArrayLike | None = None,
+    ) -> float: ...
+class _Arctan(_ArctanMethods, _Loss, Protocol):
+    reference: _ArctanMethods
+arctan: _Arctan
+"""Arctan loss: quadratic near the target, and bounded far beyond `scale`."""
+
+class _LogCoshMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, pred: ArrayLike, target: ArrayLike, *, weight: ArrayLike | None = None,
+    ) -> float: ...
+class _LogCosh(_LogCoshMethods, _Loss, Protocol):
+    reference: _LogCoshMethods
+log_cosh: _LogCosh
+"""Logarithm of the hyperbolic cosine: half of the square near the target, linear far from it."""
+
+class _LqMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, q: float | ArrayLike = 1.5,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, q: float | ArrayLike = 1.5,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, pred: ArrayLike, target: ArrayLike, *, q: float | ArrayLike = 1.5,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, q: float | ArrayLike = 1.5,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, q: float | ArrayLike = 1.5,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, q: float | ArrayLike = 1.5,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, q: float | ArrayLike = 1.5,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, q: float | ArrayLike = 1.5,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, pred: ArrayLike, target: ArrayLike, *, q: float | ArrayLike = 1.5,
+        weight: ArrayLike | None = None,
+    ) -> float: ...
+class _Lq(_LqMethods, _Loss, Protocol):
+    reference: _LqMethods
+lq: _Lq
+"""Power of the absolute error."""
+
+class _WingMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, width: float | ArrayLike = 5.0,
+        curvature: float | ArrayLike = 0.5, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, width: float | ArrayLike = 5.0,
+        curvature: float | ArrayLike = 0.5, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, pred: ArrayLike, target: ArrayLike, *, width: float | ArrayLike = 5.0,
+        curvature: float | ArrayLike = 0.5, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, width: float | ArrayLike = 5.0,
+        curvature: float | ArrayLike = 0.5, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, width: float | ArrayLike = 5.0,
+        curvature: float | ArrayLike = 0.5, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, width: float | ArrayLike = 5.0,
+        curvature: float | ArrayLike = 0.5, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, width: float | ArrayLike = 5.0,
+        curvature: float | ArrayLike = 0.5, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, width: float | ArrayLike = 5.0,
+        curvature: float | ArrayLike = 0.5, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, pred: ArrayLike, target: ArrayLike, *, width: float | ArrayLike = 5.0,
+        curvature: float | ArrayLike = 0.5, weight: ArrayLike | None = None,
+    ) -> float: ...
+class _Wing(_WingMethods, _Loss, Protocol):
+    reference: _WingMethods
+wing: _Wing
+"""Wing loss: logarithmic within `width`, so that small errors matter too, and linear beyond."""
+
+class _StudentTNllMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, df: float | ArrayLike = 4.0,
+        scale: float | ArrayLike = 1.0, full: bool = False, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, df: float | ArrayLike = 4.0,
+        scale: float | ArrayLike = 1.0, full: bool = False, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, pred: ArrayLike, target: ArrayLike, *, df: float | ArrayLike = 4.0,
+        scale: float | ArrayLike = 1.0, full: bool = False, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, df: float | ArrayLike = 4.0,
+        scale: float | ArrayLike = 1.0, full: bool = False, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, df: float | ArrayLike = 4.0,
+        scale: float | ArrayLike = 1.0, full: bool = False, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, df: float | ArrayLike = 4.0,
+        scale: float | ArrayLike = 1.0, full: bool = False, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, df: float | ArrayLike = 4.0,
+        scale: float | ArrayLike = 1.0, full: bool = False, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, df: float | ArrayLike = 4.0,
+        scale: float | ArrayLike = 1.0, full: bool = False, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, pred: ArrayLike, target: ArrayLike, *, df: float | ArrayLike = 4.0,
+        scale: float | ArrayLike = 1.0, full: bool = False, weight: ArrayLike | None = None,
+    ) -> float: ...
+class _StudentTNll(_StudentTNllMethods, _Loss, Protocol):
+    reference: _StudentTNllMethods
+student_t_nll: _StudentTNll
+"""Negative log-likelihood of Student's t distribution around the prediction."""
+
+class _LaplaceNllMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, scale: ArrayLike, *, full: bool = False,
+        eps: float | ArrayLike = 1e-06, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, scale: ArrayLike, *, full: bool = False,
+        eps: float | ArrayLike = 1e-06, weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, pred: ArrayLike, target: ArrayLike, scale: ArrayLike, *, full: bool = False,
+        eps: float | ArrayLike = 1e-06, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: _Slots2 = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, scale: ArrayLike, *, full: bool = False,
+        eps: float | ArrayLike = 1e-06, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slots2] | None = None,
+    ) -> tuple[float, tuple[_Array, _Array]]: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, scale: ArrayLike, *, full: bool = False,
+        eps: float | ArrayLike = 1e-06, weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slots2] | None = None,
+    ) -> tuple[_Array, tuple[_Array, _Array]]: ...
+    def grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, scale: ArrayLike, *, full: bool = False,
+        eps: float | ArrayLike = 1e-06, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: tuple[_Slots2, _Slots2] | None = None,
+    ) -> tuple[tuple[_Array, _Array], tuple[_Array, _Array]]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, scale: ArrayLike, *, full: bool = False,
+        eps: float | ArrayLike = 1e-06, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slots2, _Slots2] | None = None,
+    ) -> tuple[float, tuple[_Array, _Array], tuple[_Array, _Array]]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, scale: ArrayLike, *, full: bool = False,
+        eps: float | ArrayLike = 1e-06, weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slots2, _Slots2] | None = None,
+    ) -> tuple[_Array, tuple[_Array, _Array], tuple[_Array, _Array]]: ...
+    def weight_sum(
+        self, pred: ArrayLike, target: ArrayLike, scale: ArrayLike, *, full: bool = False,
+        eps: float | ArrayLike = 1e-06, weight: ArrayLike | None = None,
+    ) -> float: ...
+class _LaplaceNll(_LaplaceNllMethods, _Loss, Protocol):
+    reference: _LaplaceNllMethods
+laplace_nll: _LaplaceNll
+"""Negative log-likelihood of a Laplace distribution whose median and scale are predicted."""
+
+class _AbsolutePercentageErrorMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, eps: float | ArrayLike = 1e-07,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, eps: float | ArrayLike = 1e-07,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, pred: ArrayLike, target: ArrayLike, *, eps: float | ArrayLike = 1e-07,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, eps: float | ArrayLike = 1e-07,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, eps: float | ArrayLike = 1e-07,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, eps: float | ArrayLike = 1e-07,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, eps: float | ArrayLike = 1e-07,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, eps: float | ArrayLike = 1e-07,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, pred: ArrayLike, target: ArrayLike, *, eps: float | ArrayLike = 1e-07,
+        weight: ArrayLike | None = None,
+    ) -> float: ...
+class _AbsolutePercentageError(_AbsolutePercentageErrorMethods, _Loss, Protocol):
+    reference: _AbsolutePercentageErrorMethods
+absolute_percentage_error: _AbsolutePercentageError
+"""Absolute error relative to the target, whose mean is the mean absolute percentage error."""
+
+class _SquaredLogErrorMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, floor: float | ArrayLike = -0.999999,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, floor: float | ArrayLike = -0.999999,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, pred: ArrayLike, target: ArrayLike, *, floor: float | ArrayLike = -0.999999,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, floor: float | ArrayLike = -0.999999,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, floor: float | ArrayLike = -0.999999,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, floor: float | ArrayLike = -0.999999,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, floor: float | ArrayLike = -0.999999,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, floor: float | ArrayLike = -0.999999,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, pred: ArrayLike, target: ArrayLike, *, floor: float | ArrayLike = -0.999999,
+        weight: ArrayLike | None = None,
+    ) -> float: ...
+class _SquaredLogError(_SquaredLogErrorMethods, _Loss, Protocol):
+    reference: _SquaredLogErrorMethods
+squared_log_error: _SquaredLogError
+"""Squared error of logarithms, whose mean is the mean squared logarithmic error."""
+
+class _DiceMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, from_logits: bool = False,
+        smooth: _Number = 0.0, axis: SupportsIndex | tuple[SupportsIndex, ...] | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, from_logits: bool = False,
+        smooth: _Number = 0.0, axis: SupportsIndex | tuple[SupportsIndex, ...] | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, pred: ArrayLike, target: ArrayLike, *, from_logits: bool = False,
+        smooth: _Number = 0.0, axis: SupportsIndex | tuple[SupportsIndex, ...] | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, from_logits: bool = False,
+        smooth: _Number = 0.0, axis: SupportsIndex | tuple[SupportsIndex, ...] | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, from_logits: bool = False,
+        smooth: _Number = 0.0, axis: SupportsIndex | tuple[SupportsIndex, ...] | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, from_logits: bool = False,
+        smooth: _Number = 0.0, axis: SupportsIndex | tuple[SupportsIndex, ...] | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, from_logits: bool = False,
+        smooth: _Number = 0.0, axis: SupportsIndex | tuple[SupportsIndex, ...] | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, from_logits: bool = False,
+        smooth: _Number = 0.0, axis: SupportsIndex | tuple[SupportsIndex, ...] | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, pred: ArrayLike, target: ArrayLike, *, from_logits: bool = False,
+        smooth: _Number = 0.0, axis: SupportsIndex | tuple[SupportsIndex, ...] | None = None,
+        weight: ArrayLike | None = None,
+    ) -> float: ...
+class _Dice(_DiceMethods, _Loss, Protocol):
+    reference: _DiceMethods
+dice: _Dice
+"""Soft Dice loss: 1 less the Sørensen-Dice coefficient of two masks."""
+
+class _JaccardMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, from_logits: bool = False,
+        smooth: _Number = 0.0, axis: SupportsIndex | tuple[SupportsIndex, ...] | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, from_logits: bool = False,
+        smooth: _Number = 0.0, axis: SupportsIndex | tuple[SupportsIndex, ...] | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, pred: ArrayLike, target: ArrayLike, *, from_logits: bool = False,
+        smooth: _Number = 0.0, axis: SupportsIndex | tuple[SupportsIndex, ...] | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, from_logits: bool = False,
+        smooth: _Number = 0.0, axis: SupportsIndex | tuple[SupportsIndex, ...] | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, from_logits: bool = False,
+        smooth: _Number = 0.0, axis: SupportsIndex | tuple[SupportsIndex, ...] | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, from_logits: bool = False,
+        smooth: _Number = 0.0, axis: SupportsIndex | tuple[SupportsIndex, ...] | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, from_logits: bool = False,
+        smooth: _Number = 0.0, axis: SupportsIndex | tuple[SupportsIndex, ...] | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, from_logits: bool = False,
+        smooth: _Number = 0.0, axis: SupportsIndex | tuple[SupportsIndex, ...] | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, pred: ArrayLike, target: ArrayLike, *, from_logits: bool = False,
+        smooth: _Number = 0.0, axis: SupportsIndex | tuple[SupportsIndex, ...] | None = None,
+        weight: ArrayLike | None = None,
+    ) -> float: ...
+class _Jaccard(_JaccardMethods, _Loss, Protocol):
+    reference: _JaccardMethods
+jaccard: _Jaccard
+"""Soft Jaccard loss: 1 less the intersection over the union of two masks (IoU)."""
+
+class _TverskyMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, from_logits: bool = False,
+        alpha: _Number = 0.5, beta: _Number = 0.5, smooth: _Number = 0.0,
+        axis: SupportsIndex | tuple[SupportsIndex, ...] | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, from_logits: bool = False,
+        alpha: _Number = 0.5, beta: _Number = 0.5, smooth: _Number = 0.0,
+        axis: SupportsIndex | tuple[SupportsIndex, ...] | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, pred: ArrayLike, target: ArrayLike, *, from_logits: bool = False,
+        alpha: _Number = 0.5, beta: _Number = 0.5, smooth: _Number = 0.0,
+        axis: SupportsIndex | tuple[SupportsIndex, ...] | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, from_logits: bool = False,
+        alpha: _Number = 0.5, beta: _Number = 0.5, smooth: _Number = 0.0,
+        axis: SupportsIndex | tuple[SupportsIndex, ...] | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, from_logits: bool = False,
+        alpha: _Number = 0.5, beta: _Number = 0.5, smooth: _Number = 0.0,
+        axis: SupportsIndex | tuple[SupportsIndex, ...] | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, from_logits: bool = False,
+        alpha: _Number = 0.5, beta: _Number = 0.5, smooth: _Number = 0.0,
+        axis: SupportsIndex | tuple[SupportsIndex, ...] | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, from_logits: bool = False,
+        alpha: _Number = 0.5, beta: _Number = 0.5, smooth: _Number = 0.0,
+        axis: SupportsIndex | tuple[SupportsIndex, ...] | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, from_logits: bool = False,
+        alpha: _Number = 0.5, beta: _Number = 0.5, smooth: _Number = 0.0,
+        axis: SupportsIndex | tuple[SupportsIndex, ...] | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, pred: ArrayLike, target: ArrayLike, *, from_logits: bool = False,
+        alpha: _Number = 0.5, beta: _Number = 0.5, smooth: _Number = 0.0,
+        axis: SupportsIndex | tuple[SupportsIndex, ...] | None = None,
+        weight: ArrayLike | None = None,
+    ) -> float: ...
+class _Tversky(_TverskyMethods, _Loss, Protocol):
+    reference: _TverskyMethods
+tversky: _Tversky
+"""Tversky loss: a Dice loss that weighs false positives and false negatives."""
+
+class _FocalTverskyMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, from_logits: bool = False,
+        alpha: _Number = 0.5, beta: _Number = 0.5, gamma: _Number = 1.3333333333333333,
+        smooth: _Number = 0.0, axis: SupportsIndex | tuple[SupportsIndex, ...] | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, from_logits: bool = False,
+        alpha: _Number = 0.5, beta: _Number = 0.5, gamma: _Number = 1.3333333333333333,
+        smooth: _Number = 0.0, axis: SupportsIndex | tuple[SupportsIndex, ...] | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, pred: ArrayLike, target: ArrayLike, *, from_logits: bool = False,
+        alpha: _Number = 0.5, beta: _Number = 0.5, gamma: _Number = 1.3333333333333333,
+        smooth: _Number = 0.0, axis: SupportsIndex | tuple[SupportsIndex, ...] | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, from_logits: bool = False,
+        alpha: _Number = 0.5, beta: _Number = 0.5, gamma: _Number = 1.3333333333333333,
+        smooth: _Number = 0.0, axis: SupportsIndex | tuple[SupportsIndex, ...] | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, from_logits: bool = False,
+        alpha: _Number = 0.5, beta: _Number = 0.5, gamma: _Number = 1.3333333333333333,
+        smooth: _Number = 0.0, axis: SupportsIndex | tuple[SupportsIndex, ...] | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, from_logits: bool = False,
+        alpha: _Number = 0.5, beta: _Number = 0.5, gamma: _Number = 1.3333333333333333,
+        smooth: _Number = 0.0, axis: SupportsIndex | tuple[SupportsIndex, ...] | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, from_logits: bool = False,
+        alpha: _Number = 0.5, beta: _Number = 0.5, gamma: _Number = 1.3333333333333333,
+        smooth: _Number = 0.0, axis: SupportsIndex | tuple[SupportsIndex, ...] | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, from_logits: bool = False,
+        alpha: _Number = 0.5, beta: _Number = 0.5, gamma: _Number = 1.3333333333333333,
+        smooth: _Number = 0.0, axis: SupportsIndex | tuple[SupportsIndex, ...] | None = None,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, pred: ArrayLike, target: ArrayLike, *, from_logits: bool = False,
+        alpha: _Number = 0.5, beta: _Number = 0.5, gamma: _Number = 1.3333333333333333,
+        smooth: _Number = 0.0, axis: SupportsIndex | tuple[SupportsIndex, ...] | None = None,
+        weight: ArrayLike | None = None,
+    ) -> float: ...
+class _FocalTversky(_FocalTverskyMethods, _Loss, Protocol):
+    reference: _FocalTverskyMethods
+focal_tversky: _FocalTversky
+"""Focal Tversky loss: a power of the Tversky loss."""

@@ -33,7 +33,7 @@ class Bounds(NamedTuple):
     """The largest errors of value, grad and hess in ULP: with reduction="none", without weights.
 
     The unit is the spacing of the numbers at the exact result, or at its largest part where it is
-    a sum of parts that may cancel (`reference.Parts`).
+    a sum of parts that may cancel (`reference.Parts`), none of which is too large for a number.
     """
 
     value: float

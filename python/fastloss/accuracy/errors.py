@@ -30,7 +30,8 @@ def suspects(got: NDArray[Any], exact: Parts, ulp: float) -> NDArray[np.bool_]:
 def distance(got: NDArray[Any], exact: Parts) -> Distance:
     """Compare with exact results, which are of a wider type.
 
-    Infinitely far is what is NaN, infinite or 0 where the exact result, rounded, is not.
+    Infinitely far is what is NaN, infinite or 0 where the exact result, rounded, is not. Where the
+    largest part is too large for a number, the result may be anything.
     """
     kind = np.finfo(got.dtype)
     with np.errstate(all="ignore"):
@@ -42,5 +43,6 @@ def distance(got: NDArray[Any], exact: Parts) -> Distance:
     same = (got == rounded) | (np.isnan(got) & np.isnan(truth))
     lost = (got == 0) & (np.abs(truth) > kind.smallest_subnormal) & (np.abs(truth) == size)
     error = np.where(np.isfinite(error) & ~lost, error, np.where(same, 0, np.inf))
+    error = np.where(np.isfinite(size) & np.isinf(size.astype(got.dtype)), 0, error)
     subnormal = rounded_size < kind.smallest_normal
     return Distance(np.where(subnormal, 0, error), np.where(subnormal, error, 0))

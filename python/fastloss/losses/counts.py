@@ -87,7 +87,7 @@ def poisson_nll(
     return Parts(pred, -line, constant), Parts(np.ones_like(pred), -ratio), hess
 
 
-@pointwise(Accuracy(Bounds(4, 2, 2)), target=NON_NEGATIVE)
+@pointwise(Accuracy(Bounds(4, 3, 2)), target=NON_NEGATIVE)
 def half_poisson_deviance(pred: Any, target: Any) -> Any:
     """Half of the Poisson deviance, for predictions of the logarithm of the mean.
 
@@ -348,7 +348,8 @@ def negative_binomial_nll(
         value = Parts(*parts)
         if full:
             parts += _log_rising(target, 1), -_log_rising(target, 1 / dispersion)
-            value = Parts(*parts, size=np.maximum(Parts(*parts).size(), 1))
+            size = np.maximum(Parts(*parts).size(), np.maximum(target, 1))
+            value = Parts(*parts, size=size)
         share = 1 / (1 + w)
         up = np.where(large, 1 / dispersion, mean * share)
         hess = (1 + dispersion * target) * up * share

@@ -85,12 +85,12 @@ struct MaskKernel {
   template <bool want_hess>
   static void derivatives(const OverlapTask<T>& given) {
     const OverlapTask<T> task = given;  // which stores cannot change
-    const auto& [value, slope, grad, turn] = task.term;
-    const Number grad_background(grad[0]), grad_foreground(grad[1]);
-    const Number turn_background(turn[0]), turn_foreground(turn[1]);
+    const OverlapTerm& term = task.term;
+    const Number grad_background(term.grad[0]), grad_foreground(term.grad[1]);
+    const Number turn_background(term.turn[0]), turn_foreground(term.turn[1]);
     // A logit x moves its p by dp/dx = p(1 − p), in units, and d²p/dx² = (1 − 2p)·dp/dx.
     constexpr double unit = from_logits ? Sigmoids<V>::unit : 1;
-    const Number grad_factor(unit * slope * task.factor), hess_factor(unit * task.factor);
+    const Number grad_factor(unit * term.slope * task.factor), hess_factor(unit * task.factor);
     for_each_vector_of<T>(task.count, [&](auto span, int) {
       const Number t = convert<Number>(span.load(task.target, V(0)));
       const Number rest = Number(1) - t;
@@ -101,7 +101,7 @@ struct MaskKernel {
         const Sigmoids<V> s = sigmoids(logit);
         const V difference = select(logit < V(0), s.difference, -s.difference);
         const Number by_logit = convert<Number>(s.smaller * s.larger);
-        const Number bend = Number(slope) * convert<Number>(difference);
+        const Number bend = Number(term.slope) * convert<Number>(difference);
         g = g * by_logit;
         turned = fma(turned, by_logit * Number(unit), bend);
       }

@@ -244,8 +244,7 @@ struct Kernel {
 
 template <class Loss, class T>
 constexpr PointwiseKernel<T> varying_kernel() {
-  if constexpr (Loss::parameters > 0)
-    return &Kernel<Loss, T, kValue | kGrad | kHess, true>::run;
+  if constexpr (Loss::parameters > 0) return &Kernel<Loss, T, kValue | kGrad | kHess, true>::run;
   return nullptr;
 }
 

@@ -194,7 +194,8 @@ struct Lq {
   template <class T>
   INLINE static Terms<T> terms(T pred, T target, T q) {
     using C = Constants<ElementOf<T>>;
-    const auto [r, low] = exact_difference(pred, target);
+    const ExactSum<T> difference = exact_difference(pred, target);
+    const T r = difference.high, low = difference.low;
     const T size = abs(r);
     const auto too_far = size == T(C::infinity);
     const auto times_power = [&](T factor, T exponent) {  // factor·|r|^exponent

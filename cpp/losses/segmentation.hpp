@@ -99,18 +99,19 @@ struct FocalTversky {
   static constexpr int parameters = 5;
   INLINE static OverlapTerm term(const Totals& totals, double alpha, double beta, double gamma,
                                  double smooth) {
-    const auto [distance, grad, turn] = tversky_distance(totals, alpha, beta, smooth);
+    const TverskyDistance distance = tversky_distance(totals, alpha, beta, smooth);
     const Exact exponent = exact_quotient(1.0, gamma);
     const Exact less_one = exponent + exact(-1);
-    const Exact slope = exponent * power(distance, less_one);
+    const Exact slope = exponent * power(distance.value, less_one);
     // The root of what may overflow where it meets a small gradient.
-    const Exact root = power(distance, exact(0.5) * (less_one + exact(-1)));
+    const Exact root = power(distance.value, exact(0.5) * (less_one + exact(-1)));
     const auto turn_of = [&](int k) {
-      return rounded(slope * turn[k] + exponent * less_one * (root * (root * grad[k])));
+      return rounded(slope * distance.turn[k] +
+                     exponent * less_one * (root * (root * distance.grad[k])));
     };
-    return {rounded(power(distance, exponent)),
+    return {rounded(power(distance.value, exponent)),
             rounded(slope),
-            {rounded(grad[0]), rounded(grad[1])},
+            {rounded(distance.grad[0]), rounded(distance.grad[1])},
             {turn_of(0), turn_of(1)}};
   }
 };

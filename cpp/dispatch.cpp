@@ -19,6 +19,7 @@ namespace {
    {FASTLOSS_POINTWISE_LISTS(FASTLOSS_TABLE_OF, level)}, \
    {FASTLOSS_ROWWISE_LISTS(FASTLOSS_TABLE_OF, level)},   \
    {FASTLOSS_OVERLAP_LISTS(FASTLOSS_TABLE_OF, level)},   \
+   &level::row_function_table,                           \
    &level::sum_kernels,                                  \
    &level::narrow_kernels,                               \
    &level::roofline_kernel,                              \

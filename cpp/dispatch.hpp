@@ -14,6 +14,7 @@ struct Level {
   const PointwiseTable* pointwise[kPointwiseTables];
   const RowwiseTable* rowwise[kRowwiseTables];
   const OverlapTable* overlap[kOverlapTables];
+  const RowwiseTable* row_functions;
   const SumKernels* sums;
   const NarrowKernels* narrow;
   const WordsKernel* roofline;

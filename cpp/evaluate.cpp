@@ -15,11 +15,21 @@ constexpr Method kMethods[] = {{"", 0, kCalls[0]},
                                {".value_grad_and_hess", 4, kCalls[4]},
                                {".weight_sum", 0, 0}};
 
-/// How many values evaluate() takes.
+/// How many values evaluate() takes, or -1 if there is no such method.
 int value_count(const Loss& loss, int method) {
   const auto& [name, inputs, targets, parameters] = loss.signature;
-  const int last = kMethods[method].wanted != 0 ? 4 : 1;
-  return inputs + targets + parameters + loss.options + last;
+  const int before = inputs + targets + parameters + loss.options;
+  if (method < 0 || method >= static_cast<int>(std::size(kMethods))) return -1;
+  if (loss.family == Family::row_function) return method == 0 ? before + 1 : -1;
+  return before + (kMethods[method].wanted != 0 ? 4 : 1);
+}
+
+/// What a function of rows wants of each: the one call that has a kernel.
+Method method_of(const Loss& function) {
+  const auto& kernels = active_level().row_functions->losses[function.place.index];
+  const auto call = static_cast<int>(RowFunctionResult::row);
+  const bool gives_rows = kernels.float_kernels[call] != nullptr;
+  return gives_rows ? Method{"", call, kCalls[call]} : kMethods[0];
 }
 
 PyObject* run(const Loss& loss, const Method& method, const Request& request) {
@@ -27,6 +37,7 @@ PyObject* run(const Loss& loss, const Method& method, const Request& request) {
     case Family::pointwise:
       return PointwiseEvaluation(loss, method, request).run();
     case Family::rowwise:
+    case Family::row_function:
       return RowwiseEvaluation(loss, method, request).run();
     case Family::overlap:
       return OverlapEvaluation(loss, method, request).run();
@@ -39,8 +50,7 @@ PyObject* run(const Loss& loss, const Method& method, const Request& request) {
 const Loss* loss_with_method(int number, int method, Py_ssize_t arguments) {
   try {
     const Loss& loss = registered_loss(number);
-    const bool exists = method >= 0 && method < static_cast<int>(std::size(kMethods));
-    if (exists && arguments == value_count(loss, method)) return &loss;
+    if (arguments == value_count(loss, method)) return &loss;
     PyErr_Format(PyExc_ValueError, "%s: no method of this loss has this signature",
                  loss.name.c_str());
   } catch (const std::invalid_argument& error) {
@@ -55,6 +65,11 @@ PyObject* evaluate(const Loss& loss, int method, PyObject* const* values) {
     PyObject* const* parameters = values + signature.inputs + signature.targets;
     PyObject* const* options = parameters + signature.parameters;
     PyObject* const* last = options + loss.options;
+    if (loss.family == Family::row_function) {
+      static PyObject* const none = PyUnicode_InternFromString("none");
+      const Request request{values, parameters, options, Py_None, none, Py_None, last[0]};
+      return run(loss, method_of(loss), request);
+    }
     const bool reduces = kMethods[method].wanted != 0;
     const Request request{values,
                           parameters,

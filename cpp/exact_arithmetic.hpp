@@ -30,6 +30,28 @@ INLINE ExactSum<T> exact_quotient(T a, T b) {
   return {high, remainder(a, high, b) / b};
 }
 
+// The same of numbers that are finite, for less.
+template <class T>
+INLINE ExactSum<T> sum_of(ExactSum<T> a, ExactSum<T> b) {
+  const auto [high, lost] = exact_sum(a.high, b.high);
+  return {high, lost + (a.low + b.low)};
+}
+template <class T>
+INLINE ExactSum<T> product_of(T a, ExactSum<T> b) {
+  const auto [high, lost] = exact_product(a, b.high);
+  return {high, fma(a, b.low, lost)};
+}
+template <class T>
+INLINE ExactSum<T> product_of(ExactSum<T> a, ExactSum<T> b) {
+  const auto [high, low] = product_of(a.high, b);
+  return {high, fma(a.low, b.high, low)};
+}
+
+template <class T>
+INLINE ExactSum<T> select_sum(auto condition, ExactSum<T> a, ExactSum<T> b) {
+  return {select(condition, a.high, b.high), select(condition, a.low, b.low)};
+}
+
 template <class T>
 INLINE T rounded(ExactSum<T> x) {
   return x.high + x.low;

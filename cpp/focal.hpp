@@ -2,6 +2,7 @@
 // What focal losses are made of: the probability that a prediction has missed, and powers of it.
 #pragma once
 
+#include "exact_arithmetic.hpp"
 #include "math.hpp"
 
 namespace fastloss::FASTLOSS_LEVEL {
@@ -60,32 +61,6 @@ INLINE ExactSum<T> exp_of_negative_closely(T x) {
   const T lost = (linear.low + quadratic.low) + (sum.low + cubic.low);
   const ExactSum<T> m = ordered_sum(sum.high, (fma(T(0.5), square.low, r_low) + lost) + rest);
   return {power.times(m.high), power.times(m.low)};
-}
-
-template <class T>
-INLINE T rounded(ExactSum<T> x) {
-  return x.high + x.low;
-}
-template <class T>
-INLINE ExactSum<T> select_sum(auto condition, ExactSum<T> a, ExactSum<T> b) {
-  return {select(condition, a.high, b.high), select(condition, a.low, b.low)};
-}
-
-// Sums and products of numbers that are finite, to about twice the digits of one.
-template <class T>
-INLINE ExactSum<T> sum_of(ExactSum<T> a, ExactSum<T> b) {
-  const auto [high, lost] = exact_sum(a.high, b.high);
-  return {high, lost + (a.low + b.low)};
-}
-template <class T>
-INLINE ExactSum<T> product_of(T a, ExactSum<T> b) {
-  const auto [high, lost] = exact_product(a, b.high);
-  return {high, fma(a, b.low, lost)};
-}
-template <class T>
-INLINE ExactSum<T> product_of(ExactSum<T> a, ExactSum<T> b) {
-  const auto [high, low] = product_of(a.high, b);
-  return {high, fma(a.low, b.high, low)};
 }
 
 /// u = y·(1 − p) + (1 − y)·q: the probability of the class that is not the target's. p is the

@@ -102,15 +102,15 @@ INLINE T digamma_stirling_polynomial(T x) {
   }
 }
 
-/// (log Γ(x) − log Γ(x + 1/2) + log(x) / 2) x for z = 1/x² and x >= 2.
+/// (log Γ(y) − log Γ(y + 1/2) + log(y) / 2) y for x = 1/y² and y >= 2.
 template <class T>
-INLINE T gamma_ratio_polynomial(T z) {
+INLINE T gamma_ratio_polynomial(T x) {
   if constexpr (is_single<T>) {
     // tools/polynomials.py: within 2^-27.6 of the result
-    return polynomial(z, 0.12499992f, -0.0052035074f, 0.0014839221f, -0.0006627807f);
+    return polynomial(x, 0.12499992f, -0.0052035074f, 0.0014839221f, -0.0006627807f);
   } else {
     // tools/polynomials.py: within 2^-56.4 of the result
-    return polynomial(z, 0.12499999999999939, -0.005208333332901969, 0.001562499909037284,
+    return polynomial(x, 0.12499999999999939, -0.005208333332901969, 0.001562499909037284,
                       -0.0011858168322514278, 0.0016813366102720365, -0.003814716910140978,
                       0.01231416611489775, -0.04928657270665437, 0.20839218104336513,
                       -0.8077582215180882, 2.584790560799351, -6.293809470740468,

@@ -123,6 +123,10 @@ struct RowwiseLoss {
   RowwiseKernel<double> double_kernels[kCallCount];
 };
 
+/// A function of rows has the kernel of a single call, the one that writes what it returns of a
+/// row: in the place of the gradient, or of the value.
+enum class RowFunctionResult { number = 0, row = 1 };  // indices into kCalls
+
 // ---- overlap: one term per mask -----------------------------------------------------------------
 
 /// What the elements of a mask add up to, with predictions p and targets t.
@@ -224,8 +228,9 @@ struct PointwiseTable {
 #define FASTLOSS_POINTWISE_LISTS(f, level) \
   f(level, regression) f(level, robust) f(level, binary) f(level, margins) f(level, counts)
 /// The same of row-wise losses.
-#define FASTLOSS_ROWWISE_LISTS(f, level) \
-  f(level, cross_entropy) f(level, labels) f(level, multiclass_margins)
+#define FASTLOSS_ROWWISE_LISTS(f, level)                                                        \
+  f(level, cross_entropy) f(level, labels) f(level, multiclass_margins) f(level, distributions) \
+      f(level, multilabel)
 /// And of overlap losses.
 #define FASTLOSS_OVERLAP_LISTS(f, level) f(level, segmentation)
 #define FASTLOSS_COUNT(level, name) +1
@@ -254,6 +259,7 @@ struct ElementaryTable {
   FASTLOSS_POINTWISE_LISTS(FASTLOSS_DECLARE_POINTWISE, level) \
   FASTLOSS_ROWWISE_LISTS(FASTLOSS_DECLARE_ROWWISE, level)     \
   FASTLOSS_OVERLAP_LISTS(FASTLOSS_DECLARE_OVERLAP, level)     \
+  extern const RowwiseTable row_function_table;               \
   extern const SumKernels sum_kernels;                        \
   extern const NarrowKernels narrow_kernels;                  \
   extern const WordsKernel roofline_kernel;                   \

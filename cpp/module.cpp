@@ -19,6 +19,7 @@ Family family_of(const std::string& name) {
   if (name == "pointwise") return Family::pointwise;
   if (name == "rowwise") return Family::rowwise;
   if (name == "overlap") return Family::overlap;
+  if (name == "row function") return Family::row_function;
   throw py::value_error("no family is called '" + name + "'");
 }
 

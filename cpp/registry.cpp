@@ -36,6 +36,10 @@ void for_each_kernel(Family family, F f) {
       return all_of(level.rowwise);
     case Family::overlap:
       return all_of(level.overlap);
+    case Family::row_function: {
+      const RowwiseTable* const tables[] = {level.row_functions};
+      return all_of(tables);
+    }
   }
 }
 

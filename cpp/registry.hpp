@@ -11,7 +11,7 @@
 
 namespace fastloss {
 
-enum class Family { pointwise, rowwise, overlap };
+enum class Family { pointwise, rowwise, overlap, row_function };
 
 /// What a parameter may be: numbers, or one of a few words, of which a kernel gets the place.
 struct Domain {

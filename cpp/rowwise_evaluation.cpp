@@ -33,7 +33,7 @@ void RowwiseEvaluation::read_terms() {
       require_shape(i, ndim, scores().shape());
     }
   }
-  if (!loss_.takes_labels()) return;
+  if (loss_.options == 1) return;  // the axis alone
   read_ignore_index();
   if (PyObject* class_weight = request_.options[2]; class_weight != Py_None) {
     class_weight_ = as_doubles(caller_, "class_weight", class_weight, label_count(), kept_);
@@ -118,7 +118,9 @@ void RowwiseEvaluation::check_labels() {
 
 const RowwiseLoss& RowwiseEvaluation::kernels() const {
   const auto [table, index] = loss_.place;
-  return active_level().rowwise[table]->losses[index];
+  const Level& level = active_level();
+  const bool is_function = loss_.family == Family::row_function;
+  return (is_function ? level.row_functions : level.rowwise[table])->losses[index];
 }
 
 npy_intp RowwiseEvaluation::label_count() const { return classes_ + kernels().more_labels; }
@@ -159,7 +161,11 @@ double RowwiseEvaluation::weight_sum() {
   if (probabilities || labels_count || (labelled_ && has(weight_))) {
     return single_ ? fastloss::weight_sum<float>(rows_) : fastloss::weight_sum<double>(rows_);
   }
-  return single_ ? sum_of_weights<float>() : sum_of_weights<double>();
+  if (!has(weight_)) return static_cast<double>(term_count_);
+  // Row by row, also where a weight stands for several: a multiple of a sum is rounded twice.
+  const Level& level = active_level();
+  return single_ ? sum_of<float>(level, *rows_.weight, term_count_)
+                 : sum_of<double>(level, *rows_.weight, term_count_);
 }
 
 double RowwiseEvaluation::evaluate(double scale) {

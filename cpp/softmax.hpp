@@ -18,6 +18,15 @@ INLINE ExactSum<Number> gap_below(Number peak, Number score) {
   return {select(at_peak, Number(0), high), select(has_low, low, Number(0))};
 }
 
+/// A number per row in two vectors.
+template <class Row, class V>
+INLINE ExactSum<V> in_two(ExactSum<typename Row::Number> x) {
+  using Number = typename Row::Number;
+  const auto high = convert<typename Row::Element>(x.high);
+  const Number rest = (x.high - convert<Number>(high)) + x.low;
+  return {V(high), convert<V>(select(rest == rest, rest, Number(0)))};
+}
+
 /// The softmax of scores, or of scores/temperature: exponentials and their sum, in units of a power
 /// of two. To subtract the peak would round, which costs digits in proportion to the distance; near
 /// 0 the unit does its work alone, and far from 0 the subtraction is exact where it matters. If

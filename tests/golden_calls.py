@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Calls of every loss whose arguments are the same on any machine, and hashes of their results.
+"""Calls of every loss and function of rows, with arguments that are the same on any machine, and
+hashes of their results.
 
 Numbers come from integers by exact operations alone: neither NumPy's generators nor a math library
 has a part in them.
@@ -34,6 +35,7 @@ SHAPES: dict[str, list[Shape]] = {
 # For everything that a loss may be given: parameters, weights, special numbers.
 SHAPE: dict[str, Shape] = {"pointwise": (1_001,), "rowwise": (37, 29), "overlap": (37, 1, 29)}
 
+# What is asked of every call of a loss: methods and reductions.
 RESULTS = [(method, reduction) for method in METHODS for reduction in REDUCTIONS]
 
 
@@ -120,7 +122,10 @@ class Numbers:
 
 
 def golden_calls(loss: Any, dtype: Any) -> Iterator[Call]:
-    """Make the calls that a loss's hash stands for."""
+    """Make the calls that the hash of a loss, or of a function of rows, stands for."""
+    if not is_loss(loss):
+        yield from function_calls(loss, dtype)
+        return
     for setting in default_settings():
         if setting.loss is loss:
             for shape in SHAPES[loss.family]:
@@ -128,6 +133,20 @@ def golden_calls(loss: Any, dtype: Any) -> Iterator[Call]:
     for setting in all_settings():
         if setting.loss is loss:
             yield from variations(setting, SHAPE[loss.family], dtype)
+
+
+def is_loss(function: Any) -> bool:
+    """Tell losses from functions of rows."""
+    return function.__name__ in fl.losses
+
+
+def function_calls(function: Any, dtype: Any) -> Iterator[Call]:
+    """Make calls with rows of every kind, of ordinary and special numbers."""
+    for shape in (*SHAPES["rowwise"], SHAPE["rowwise"]):
+        numbers = Numbers(f"{function.__name__} {shape}")
+        labels = {name: numbers.integers(shape[-1], shape[:-1]) for name in function.targets}
+        for x in (numbers.real(shape), numbers.special(shape, dtype)):
+            yield Call(function, dict.fromkeys(function.inputs, x.astype(dtype)) | labels)
 
 
 def variations(setting: Setting, shape: Shape, dtype: Any) -> Iterator[Call]:
@@ -170,8 +189,11 @@ def evaluate_at(level: str) -> Evaluate:
         before = _core.isa()
         fl.set_isa(level)
         for call in calls:
-            for method, reduction in RESULTS:
-                yield from parts(call(method, reduction=reduction))
+            if is_loss(call.loss):
+                for method, reduction in RESULTS:
+                    yield from parts(call(method, reduction=reduction))
+            else:
+                yield call()
         fl.set_isa(before)
 
     return evaluate
@@ -191,7 +213,7 @@ def digest_of_calls(calls: Iterable[Call]) -> str:
     """Hash everything that a call is given."""
     sha = hashlib.sha256()
     for call in calls:
-        for method, reduction in RESULTS:
+        for method, reduction in asked_of(call):
             sha.update(b"".join(request(call, method, reduction)))
     return sha.hexdigest()
 
@@ -215,6 +237,14 @@ HEADER = np.dtype(
 )
 
 
+def asked_of(call: Call) -> list[tuple[str, str]]:
+    """Tell what is asked of a call; of a function of rows, what its result is in the place of."""
+    if is_loss(call.loss):
+        return RESULTS
+    gives_rows = call().shape == call.first.shape
+    return [("grad" if gives_rows else "value", "none")]
+
+
 def request(call: Call, method: str, reduction: str) -> list[bytes]:
     """Spell a call as evaluate_calls.cpp reads it."""
     loss, given = call.loss, call.keywords
@@ -223,15 +253,16 @@ def request(call: Call, method: str, reduction: str) -> list[bytes]:
     header["item_size"] = call.first.itemsize
     header["call"] = METHODS.index(method)
     header["reduction"] = REDUCTIONS.index(reduction)
-    header["rows"] = math.prod(call.terms_shape)
-    header["classes"] = 0 if loss.family == "pointwise" else call.first.shape[-1]
-    header["takes_labels"] = loss.formula.takes_labels
-    header["labelled"] = loss.formula.takes_labels and call.arrays[loss.targets[0]].ndim == 1
+    terms_shape = call.terms_shape if is_loss(loss) else call.first.shape[:-1]
+    header["rows"] = math.prod(terms_shape)
+    header["classes"] = 0 if terms_shape == call.first.shape else call.first.shape[-1]
+    header["takes_labels"] = is_loss(loss) and loss.formula.takes_labels
+    header["labelled"] = any(call.arrays[name].dtype.kind == "i" for name in loss.targets)
     header["ignores"] = "ignore_index" in given
     header["ignore_index"] = given.get("ignore_index", 0)
     arrays = [call.arrays[name] for name in (*loss.inputs, *loss.targets)]
     arrays += [given.get("weight"), given.get("class_weight")]
-    for k, (name, p) in enumerate(loss.parameters.items()):
+    for k, (name, p) in enumerate(loss.parameters.items() if is_loss(loss) else ()):
         varies = isinstance(given[name], np.ndarray)
         arrays.append(given[name] if varies else None)
         if not varies:
@@ -245,7 +276,7 @@ def evaluate_by(command: Sequence[str]) -> Evaluate:
     """Evaluate calls by a build of evaluate_calls.cpp."""
 
     def evaluate(calls: Iterable[Call]) -> Iterator[Any]:
-        asked = [(call, method, reduction) for call in calls for method, reduction in RESULTS]
+        asked = [(call, *question) for call in calls for question in asked_of(call)]
         pieces = b"".join(piece for call in asked for piece in request(*call))
         results = subprocess.run(command, input=pieces, stdout=subprocess.PIPE, check=True).stdout
         offset = 0
@@ -262,7 +293,7 @@ def result_types(call: Call, method: str, reduction: str) -> Iterator[tuple[Any,
     """Tell the type and the shape of each part of a result."""
     dtype = call.first.dtype
     if "value" in method:
-        yield (dtype, call.terms_shape) if reduction == "none" else (np.dtype(np.float64), ())
+        yield (dtype, call.first.shape[:1]) if reduction == "none" else (np.dtype(np.float64), ())
     for part in ("grad", "hess"):
         if part in method:
             yield from [(dtype, call.first.shape)] * len(call.loss.inputs)

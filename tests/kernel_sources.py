@@ -35,14 +35,18 @@ def headers(root: str) -> dict[str, str]:
     return texts
 
 
+def list_of(kernels: str) -> str:
+    """Return the header of the losses whose kernels a file has, which may use those of others."""
+    return f"losses/{kernels.removesuffix('_kernels.cpp')}.hpp"
+
+
 def formula_of(loss: str) -> tuple[str, str]:
     """Return the kernel file that has a loss, and the name of the struct that is its formula."""
     pattern = rf'struct (\w+) {{\n  static constexpr auto name = "{loss}";'
     found = [
         (path.name, str(struct))
         for path in CPP.glob("*_kernels.cpp")
-        for text in headers(path.name).values()
-        for struct in re.findall(pattern, text)
+        for struct in re.findall(pattern, headers(path.name).get(list_of(path.name), ""))
     ]
     assert len(found) == 1, loss
     return found[0]

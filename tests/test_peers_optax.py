@@ -140,3 +140,54 @@ def test_poly_loss(epsilon: float) -> None:
     own = fl.poly1_cross_entropy.value_and_grad(logits, labels, epsilon=epsilon, reduction="none")
     np.testing.assert_allclose(own[0], expected, rtol=1e-10)
     np.testing.assert_allclose(own[1], slope, rtol=1e-10, atol=1e-14)
+
+
+@pytest.mark.parametrize("log_target", [False, True])
+def test_kl_div(log_target: bool) -> None:
+    generator = np.random.default_rng(93)
+    log_prob = generator.normal(size=(60, 7))
+    target = generator.dirichlet(np.ones(7), size=60)
+    given = np.log(target) if log_target else target
+    suffix = "_with_log_targets" if log_target else ""
+    theirs = getattr(optax.losses, f"kl_divergence{suffix}")
+    with jax.enable_x64(True):
+        expected = theirs(log_prob, given)
+        slope = jax.grad(lambda x: theirs(x, given).sum())(log_prob)
+    value, grad = fl.kl_div.value_and_grad(log_prob, given, log_target=log_target, reduction="none")
+    np.testing.assert_allclose(value, expected, rtol=1e-10)
+    np.testing.assert_allclose(grad, slope, rtol=1e-10)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_ranking_softmax(masked: bool) -> None:
+    """An item that is not there has the logit -inf, and lists with such alone have no weight."""
+    generator = np.random.default_rng(94)
+    logits = generator.normal(scale=3, size=(60, 7))
+    target = generator.integers(5, size=(60, 7)).astype(np.float64)
+    where = generator.uniform(size=(60, 7)) < 0.7 if masked else np.ones((60, 7), bool)
+    where[::10, 0] = True
+    with jax.enable_x64(True):
+
+        def theirs(x: Any) -> Any:
+            return optax.losses.ranking_softmax_loss(x, target, where=where)
+
+        expected, slope = jax.value_and_grad(theirs)(logits)
+    value, grad = fl.ranking_softmax.value_and_grad(
+        np.where(where, logits, -np.inf), np.where(where, target, 0), weight=where.any(1)
+    )
+    assert value == pytest.approx(float(expected), rel=1e-10)
+    np.testing.assert_allclose(grad, slope, rtol=1e-10, atol=1e-15)
+
+
+def test_distillation() -> None:
+    student, teacher = np.random.default_rng(95).normal(scale=3, size=(2, 60, 7))
+
+    def theirs(x: Any) -> Any:
+        q, p = jax.nn.log_softmax(x / 2), jax.nn.log_softmax(teacher / 2)
+        return 4 * optax.losses.kl_divergence_with_log_targets(q, p).mean()
+
+    with jax.enable_x64(True):
+        expected, slope = jax.value_and_grad(theirs)(student)
+    value, grad = fl.distillation.value_and_grad(student, teacher, temperature=2.0)
+    assert value == pytest.approx(float(expected), rel=1e-10)
+    np.testing.assert_allclose(grad, slope, rtol=1e-10, atol=1e-15)

@@ -100,6 +100,31 @@ def test_entropies(generator: np.random.Generator, dtype: type) -> None:
 
 
 @each_dtype
+def test_relative_entropy(generator: np.random.Generator, dtype: type) -> None:
+    x = generator.normal(size=(50, 9)).astype(dtype)
+    p = generator.dirichlet(np.ones(9), size=50).astype(dtype)
+    p[::2, 3] = 0
+    q = np.exp(special.log_softmax(x.astype(np.float64), axis=1))
+    expected = np.sum(special.rel_entr(p.astype(np.float64), q), 1)
+    close(fl.kl_div(x, p, from_logits=True, reduction="none"), expected, dtype, size=4)
+    log_q = np.log(q).astype(dtype)
+    expected = np.sum(special.rel_entr(p.astype(np.float64), np.exp(log_q.astype(np.float64))), 1)
+    close(fl.kl_div(log_q, p, reduction="none"), expected, dtype, size=4)
+
+
+@each_dtype
+def test_jensen_shannon(generator: np.random.Generator, dtype: type) -> None:
+    distance = pytest.importorskip("scipy.spatial.distance", reason="needs the extra [test]")
+    x = generator.normal(size=(50, 9)).astype(dtype)
+    p = generator.dirichlet(np.ones(9), size=50).astype(dtype)
+    p[::2, 3] = 0
+    p /= p.sum(1, keepdims=True)
+    q = special.softmax(x.astype(np.float64), axis=1)
+    expected = distance.jensenshannon(q, p.astype(np.float64), axis=1) ** 2
+    close(fl.jensen_shannon(x, p, from_logits=True, reduction="none"), expected, dtype)
+
+
+@each_dtype
 def test_logistic(generator: np.random.Generator, dtype: type) -> None:
     x = generator.normal(scale=8, size=1000).astype(dtype)
     y = generator.integers(2, size=1000).astype(dtype)

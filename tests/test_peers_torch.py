@@ -566,6 +566,113 @@ def test_ordinal_cross_entropy(generator: np.random.Generator, reduction: str) -
     assert_close(own, theirs(coral, [logits]))
 
 
+@each_reduction
+@pytest.mark.parametrize("log_target", [False, True])
+@pytest.mark.parametrize("from_logits", [False, True])
+def test_kl_div(
+    generator: np.random.Generator, reduction: str, from_logits: bool, log_target: bool
+) -> None:
+    """PyTorch's "batchmean" is the mean over rows; it has no rows where nothing is reduced."""
+    scores = generator.normal(scale=4, size=(50, 5))
+    target = generator.dirichlet(np.ones(5), size=50)
+    target[::3, 1] = 0
+    given = np.log(np.where(target == 0, 1e-300, target)) if log_target else target
+
+    def composed(x: Any) -> Any:
+        x = torch.log_softmax(x, 1) if from_logits else x
+        peer = torch.nn.functional.kl_div
+        keywords = {"log_target": log_target}
+        if reduction == "none":
+            return peer(x, torch.tensor(given), reduction="none", **keywords).sum(1)
+        kind = "batchmean" if reduction == "mean" else "sum"
+        return peer(x, torch.tensor(given), reduction=kind, **keywords)
+
+    own = fl.kl_div.value_and_grad(
+        scores, given, from_logits=from_logits, log_target=log_target, reduction=reduction
+    )
+    assert_close(own, theirs(composed, [scores]))
+
+
+@each_reduction
+@pytest.mark.parametrize("log_target", [False, True])
+@pytest.mark.parametrize("from_logits", [False, True])
+def test_jensen_shannon(
+    generator: np.random.Generator, reduction: str, from_logits: bool, log_target: bool
+) -> None:
+    """Half of both divergences from the mean of the two distributions."""
+    scores = generator.normal(scale=3, size=(50, 5)) - 2
+    target = generator.dirichlet(np.ones(5), size=50)
+    target[::3, 1] = 0
+    given = np.log(np.where(target == 0, 1e-300, target)) if log_target else target
+
+    def composed(x: Any) -> Any:
+        log_q = torch.log_softmax(x, 1) if from_logits else x
+        p, q = torch.tensor(target), log_q.exp()
+        log_mean = ((p + q) / 2).log()
+        peer = torch.nn.functional.kl_div
+        terms = (peer(log_mean, p, reduction="none") + peer(log_mean, q, reduction="none")).sum(1)
+        return {"mean": terms.mean, "sum": terms.sum, "none": lambda: terms}[reduction]() / 2
+
+    own = fl.jensen_shannon.value_and_grad(
+        scores, given, from_logits=from_logits, log_target=log_target, reduction=reduction
+    )
+    assert_close(own, theirs(composed, [scores]))
+
+
+@each_reduction
+def test_total_variation(generator: np.random.Generator, reduction: str) -> None:
+    prob, target = generator.dirichlet(np.ones(5), size=(2, 50))
+
+    def composed(x: Any) -> Any:
+        terms = torch.nn.functional.l1_loss(x, torch.tensor(target), reduction="none").sum(1)
+        return {"mean": terms.mean, "sum": terms.sum, "none": lambda: terms}[reduction]() / 2
+
+    own = fl.total_variation.value_and_grad(prob, target, reduction=reduction)
+    assert_close(own, theirs(composed, [prob]))
+
+
+@each_reduction
+@pytest.mark.parametrize("temperature", [1.0, 0.5, 4.0])
+def test_distillation(generator: np.random.Generator, reduction: str, temperature: float) -> None:
+    student, teacher = generator.normal(scale=3, size=(2, 50, 5))
+
+    def composed(x: Any) -> Any:
+        q, p = (torch.log_softmax(z / temperature, 1) for z in (x, torch.tensor(teacher)))
+        terms = torch.nn.functional.kl_div(q, p, reduction="none", log_target=True).sum(1)
+        reduced = {"mean": terms.mean, "sum": terms.sum, "none": lambda: terms}[reduction]()
+        return temperature**2 * reduced
+
+    own = fl.distillation.value_and_grad(
+        student, teacher, temperature=temperature, reduction=reduction
+    )
+    assert_close(own, theirs(composed, [student]))
+
+
+@each_reduction
+def test_multilabel_margin(generator: np.random.Generator, reduction: str) -> None:
+    """PyTorch has a list of labels, which ends at the first -1."""
+    logits = generator.normal(size=(50, 7))
+    target = generator.uniform(size=(50, 7)) < 0.3
+    target[:5] = [[False], [True], [False], [True], [False]]
+    lists = np.full((50, 7), -1)
+    for row, labels in zip(lists, target, strict=True):
+        row[: labels.sum()] = np.flatnonzero(labels)
+    function = torch.nn.functional.multilabel_margin_loss
+    expected = theirs(function, [logits], torch.tensor(lists), reduction=reduction)
+    assert_close(fl.multilabel_margin.value_and_grad(logits, target, reduction=reduction), expected)
+
+
+@each_reduction
+def test_multilabel_soft_margin(generator: np.random.Generator, reduction: str) -> None:
+    logits = generator.normal(scale=4, size=(50, 7))
+    target = generator.uniform(size=(50, 7))
+    target[::2] = target[::2] > 0.5
+    function = torch.nn.functional.multilabel_soft_margin_loss
+    expected = theirs(function, [logits], torch.tensor(target), reduction=reduction)
+    own = fl.multilabel_soft_margin.value_and_grad(logits, target, reduction=reduction)
+    assert_close(own, expected)
+
+
 @pytest.mark.parametrize("order", ["torch first", "fastloss first"])
 def test_both_in_one_process(generator: np.random.Generator, order: str) -> None:
     """Two users of OpenMP in turns."""

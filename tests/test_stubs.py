@@ -39,6 +39,8 @@ assert_type(
 )
 assert_type(fl.huber.inputs, tuple[str, ...])
 assert_type(fl.losses["huber"].family, str)
+assert_type(fl.softmax(scores, axis=0, out=scores), Array)
+assert_type(fl.selected_log_prob(scores, [0, 2]), Array)
 assert_type(fl.__version__, str)
 fl.check_target(fl.huber, y)
 with fl.threads(1):
@@ -56,6 +58,7 @@ fl.mse.weight_sum(x, y, reduction="sum")  # type: ignore[call-arg]
 fl.gaussian_nll.grad(x, y, x, full=1)  # type: ignore[arg-type]
 fl.gaussian_nll.grad(x, y, x, out=x)  # type: ignore[arg-type]
 fl.cross_entropy.grad(scores, y, temperature=[1.0, 2.0])  # type: ignore[arg-type]
+fl.softmax(scores, weight=x)  # type: ignore[call-arg]
 fl.hubert  # type: ignore[attr-defined]
 """
 

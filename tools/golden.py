@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Write hashes of every loss's results to tests/golden.json; with --check, compare with them.
+"""Write hashes of all results to tests/golden.json; with --check, compare with them.
 
 They are the same on every machine, CPU level from AVX2 on, and compiler, from commit to commit: a
 change of any bit needs a new numerics version. The baseline level has hashes of its own.
@@ -39,9 +39,9 @@ Hashes = dict[str, dict[str, str]]  # by loss and dtype, then by what is hashed
 
 
 def measure(places: Mapping[str, Evaluate]) -> Hashes:
-    """Hash the calls of each loss, and their results in each place."""
+    """Hash the calls of each loss and function of rows, and their results in each place."""
     found: Hashes = {}
-    for name, loss in fl.losses.items():
+    for name, loss in {**fl.losses, **fl.row_functions}.items():
         for dtype in (np.float32, np.float64):
             calls = list(golden_calls(loss, dtype))
             found[f"{name} {dtype.__name__}"] = {CALLS: digest_of_calls(calls)} | {

@@ -172,6 +172,12 @@ def digamma_stirling_weight(square: mpf) -> mpf:
     return square / mp.digamma(1 / mp.sqrt(square) + mpf("0.5"))
 
 
+def jensen_shannon_rest(square: mpf) -> mpf:
+    """(x tanh(x) - log(cosh(x))) / x^2 for x = sqrt(square)."""
+    x = mp.sqrt(square)
+    return (x * mp.tanh(x) - mp.log(mp.cosh(x))) / square
+
+
 def largest_square(ratio: str) -> mpf:
     """Return s^2, and a little more, for (1 + s) / (1 - s) = ratio."""
     return ((mpf(ratio) - 1) / (mpf(ratio) + 1)) ** 2 * mpf("1.0001")
@@ -214,6 +220,7 @@ LGAMMA_ZEROS = (
     lambda t: 1 / lgamma_ratio(t),
 )
 DIGAMMA_ZEROS = (*NEAR_ZEROS, lambda t: digamma_ratio(t) - 1, lambda t: 1 / digamma_ratio(t))
+JENSEN_SHANNON = (mpf(0), mpf(1), jensen_shannon_rest, lambda w: 1 / jensen_shannon_rest(w))
 STIRLING = (mpf(0), mpf("0.2501"))
 LGAMMA_STIRLING = (*STIRLING, lgamma_stirling_rest, lgamma_stirling_weight)
 GAMMA_RATIO = (*STIRLING, gamma_ratio_rest, gamma_ratio_weight)
@@ -260,12 +267,17 @@ ROBUST = (
     Polynomial("log_cosh_polynomial", "double", 14, *LOG_COSH),
 )
 FOCAL = (Polynomial("exp_sum_polynomial", "double", 8, *EXP_SUM),)
+DISTRIBUTIONS = (
+    Polynomial("jensen_shannon_polynomial", "float", 7, *JENSEN_SHANNON),
+    Polynomial("jensen_shannon_polynomial", "double", 15, *JENSEN_SHANNON),
+)
 HEADERS = {
     "math.hpp": MATH,
     "error_function.hpp": ERROR_FUNCTION,
     "gamma.hpp": GAMMA,
     "focal.hpp": FOCAL,
     "losses/robust.hpp": ROBUST,
+    "losses/distributions.hpp": DISTRIBUTIONS,
 }
 
 

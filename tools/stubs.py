@@ -72,13 +72,15 @@ def stub() -> str:
         for inputs in sorted({len(loss.inputs) for loss in fl.losses.values()})
         if inputs > 1
     ]
-    declarations = (line for loss in fl.losses.values() for line in declaration(loss))
+    declarations = [line for loss in fl.losses.values() for line in declaration(loss)]
+    declarations += [line for name in fl.row_functions for line in function_declaration(name)]
     return HEADER + "\n".join([*re_exports(), "", *public, "", ALIASES, *slots, "", *declarations])
 
 
 def re_exports() -> list[str]:
     """Import the public names from where the package itself has them."""
     lines = [f"from fastloss.families import {name} as _{name}" for name in ("Loss", "Methods")]
+    lines.append("from fastloss.row_functions import RowFunction as _RowFunction")
     for statement in ast.parse((PACKAGE / "__init__.py").read_text()).body:
         if isinstance(statement, ast.ImportFrom):
             for name in statement.names:
@@ -107,6 +109,21 @@ def declaration(loss: Loss) -> Iterator[str]:
     yield f"    reference: {class_name}Methods"
     yield f"{loss.__name__}: {class_name}"
     yield f'"""{(inspect.getdoc(loss) or "").partition(chr(10))[0]}"""'
+    yield ""
+
+
+def function_declaration(name: str) -> Iterator[str]:
+    """Declare a function of rows."""
+    function = fl.row_functions[name]
+    class_name = "_" + "".join(word.capitalize() for word in name.split("_"))
+    parameters = inspect.signature(function).parameters.values()
+    positional = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+    arguments = ["self", *(f"{x}: ArrayLike" for x in positional)]
+    arguments += ["*", "axis: SupportsIndex = -1", "out: _Slot = None"]
+    yield f"class {class_name}(_RowFunction, Protocol):"
+    yield from function_lines("__call__", arguments, "_Array")
+    yield f"{name}: {class_name}"
+    yield f'"""{(inspect.getdoc(function) or "").partition(chr(10))[0]}"""'
     yield ""
 
 

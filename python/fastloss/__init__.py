@@ -3,7 +3,8 @@
 
 Every loss is a function that carries its derivatives: `huber(...)`, `huber.grad(...)`,
 `huber.value_and_grad(...)`, `huber.grad_and_hess(...)`, `huber.value_grad_and_hess(...)`.
-`losses` holds them all by name.
+`losses` holds them all by name. `row_functions` holds what losses of rows are made of:
+`log_softmax`, `softmax`, `logsumexp`, `selected_log_prob`.
 """
 
 from fastloss import config as _config
@@ -11,10 +12,12 @@ from fastloss import threading as _threading
 from fastloss._core import version as __version__
 from fastloss.config import numerics_version, set_isa, show_config
 from fastloss.losses import losses
+from fastloss.row_functions import row_functions
 from fastloss.targets import check_target
 from fastloss.threading import get_num_threads, set_num_threads, threads
 
 globals().update(losses)
+globals().update(row_functions)
 _config.read_environment()
 _threading.read_environment()
 
@@ -24,9 +27,11 @@ __all__ = [
     "get_num_threads",
     "losses",
     "numerics_version",
+    "row_functions",
     "set_isa",
     "set_num_threads",
     "show_config",
     "threads",
 ]
 __all__ += list(losses)
+__all__ += list(row_functions)

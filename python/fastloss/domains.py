@@ -82,6 +82,15 @@ class Sign(Domain):
         return np.asarray(np.abs(x) == 1)
 
 
+@dataclass(frozen=True)
+class Binary(Domain):
+    """0 or 1."""
+
+    def contains(self, x: NDArray[np.generic]) -> NDArray[np.bool_]:
+        """Tell for each element whether it is 0 or 1."""
+        return np.asarray(np.equal(x, 0) | np.equal(x, 1))
+
+
 def choice(*words: str) -> Domain:
     """Make the domain of a parameter that is one of these words."""
     *first, last = map(repr, words)
@@ -98,6 +107,7 @@ UNIT = Domain("a number in [0, 1]", 0.0, 1.0, includes_low=True, includes_high=T
 POSITIVE_UNIT = Domain("a number in (0, 1]", 0.0, 1.0, includes_high=True)
 UNIT_OR_NONE = replace(UNIT, description="None or a number in [0, 1]", when_none=math.inf)
 SIGN = Sign("-1 or 1", -1.0, 1.0, includes_low=True, includes_high=True)
+BINARY = Binary("0 or 1", 0.0, 1.0, includes_low=True, includes_high=True)
 FLAG = Domain("True or False", is_flag=True)
 POSITIVE_OR_NONE = Domain("None or a finite number > 0", low=0.0, when_none=math.inf)
 PROBABILITIES = Probabilities(

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastloss.accuracy.settings import Setting, examples
-from fastloss.domains import REAL, Domain, Labels, Probabilities
+from fastloss.domains import REAL, Binary, Domain, Labels, Probabilities
 
 Array = NDArray[Any]
 Arrays = dict[str, Array]
@@ -130,27 +130,45 @@ def _rows(
         generator.uniform(size=count) < 0.5, leader, generator.integers(every, size=count)
     )
     arrays = {name: scores for name in setting.loss.inputs[:1]}
-    for name in setting.loss.inputs[1:]:  # far from the first, near it, or the same
-        step = generator.choice([0, 1e-6, 1e-2, 1, 1], (count, 1)) * scale
-        arrays[name] = (scores + step * generator.normal(size=shape)).astype(dtype)
+    for name in setting.loss.inputs[1:]:
+        arrays[name] = _near(scores, scale, generator)
     for name, domain in setting.loss.domain.items():
-        arrays[name] = _row_targets(setting, domain, scores, labels, generator)
+        arrays[name] = _row_targets(setting, domain, scores, scale, labels, generator)
     return arrays
 
 
-def _row_targets(
-    setting: Setting, domain: Domain, scores: Array, labels: Array, generator: np.random.Generator
+def _near(scores: Array, scale: Array, generator: np.random.Generator) -> Array:
+    """Draw rows far from others, near them, or the same."""
+    step = generator.choice([0, 1e-6, 1e-2, 1, 1], (len(scores), 1)) * scale
+    return np.asarray(scores + step * generator.normal(size=scores.shape), scores.dtype)
+
+
+def _row_targets(  # noqa: PLR0917
+    setting: Setting,
+    domain: Domain,
+    scores: Array,
+    scale: Array,
+    labels: Array,
+    generator: np.random.Generator,
 ) -> Array:
+    """Draw targets: of numbers on one side of 0, as of probabilities, some are 0 and one leads."""
     if setting.labelled and isinstance(domain, Labels):
         return labels
     if domain.kind == "number":
         return _targets(domain, scores[:, 0], generator)
-    if not isinstance(domain, Labels | Probabilities):
+    if isinstance(domain, Binary):
+        few = generator.uniform(size=scores.shape) < min(0.5, 4 / scores.shape[1])
+        few[np.arange(len(scores)), labels] = generator.uniform(size=len(scores)) < 0.9
+        return np.asarray(few, scores.dtype)
+    if not math.isinf(domain.high) and not isinstance(domain, Labels | Probabilities):
         return _targets(domain, scores.ravel(), generator).reshape(scores.shape)
+    if math.isinf(domain.low):
+        return _near(scores, scale, generator)
     target = generator.exponential(size=scores.shape) ** generator.integers(1, 6, (len(scores), 1))
     target = np.where(generator.uniform(size=scores.shape) < 0.2, 0, target)
     target[np.arange(len(scores)), labels] += 1
-    target /= target.sum(-1, keepdims=True)
+    if isinstance(domain, Labels | Probabilities):
+        target /= target.sum(-1, keepdims=True)
     return np.asarray(target, scores.dtype)
 
 
@@ -164,6 +182,8 @@ def _rows_of(setting: Setting, numbers: Array, variant: int) -> Arrays:
     for name, domain in loss.domain.items():
         if setting.labelled and isinstance(domain, Labels):
             arrays[name] = labels
+        elif isinstance(domain, Binary):
+            arrays[name] = np.asarray(np.arange(scores.shape[1]) == labels[:, None], scores.dtype)
         elif isinstance(domain, Labels | Probabilities):
             target = np.full_like(scores, 0.5 / (scores.shape[1] - 1))
             target[np.arange(len(scores)), labels] = 0.5

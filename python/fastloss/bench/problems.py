@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastloss.domains import REAL, Domain, Labels, Probabilities
+from fastloss.domains import REAL, Binary, Domain, Labels, Probabilities
 from fastloss.families import Loss
 
 Array = NDArray[Any]
@@ -88,6 +88,9 @@ class Problem:
         rows = self.shape[:-1]
         if domain.kind == "labels" or (domain.kind == "labels or whole" and labelled):
             return generator.integers(self.shape[-1] + self.loss.formula.more_labels, size=rows)
+        if isinstance(domain, Binary) and len(self.shape) > 1:
+            few = generator.random(self.shape) < min(0.5, 4 / self.shape[-1])
+            return few.astype(self.dtype)
         if not isinstance(domain, Labels | Probabilities):
             shape = rows if domain.kind == "number" else self.shape
             return _numbers(domain, self.dtype, generator, shape)

@@ -113,6 +113,35 @@ def tversky(pred: Any, target: Any, weight: float = 0.5, exponent: float = 1.0) 
     return (weight * wrong / (both + weight * wrong)) ** exponent
 
 
+def kl_div(log_prob: Any, target: Any) -> Any:
+    """Kullback-Leibler divergence from log-probabilities."""
+    return jnp.sum(jax.scipy.special.xlogy(target, target) - target * log_prob, axis=-1)
+
+
+def jensen_shannon(log_prob: Any, target: Any) -> Any:
+    """Jensen-Shannon divergence from log-probabilities."""
+    q = jnp.exp(log_prob)
+    log_mean = jnp.log((q + target) / 2)
+    from_target = jax.scipy.special.xlogy(target, target) - target * log_mean
+    return jnp.sum(from_target + q * (log_prob - log_mean), axis=-1) / 2
+
+
+def total_variation(prob: Any, target: Any) -> Any:
+    """Half of the absolute error of rows."""
+    return jnp.sum(jnp.abs(prob - target), axis=-1) / 2
+
+
+def ranking_softmax(logits: Any, target: Any) -> Any:
+    """Softmax loss of lists."""
+    return -jnp.sum(target * jax.nn.log_softmax(logits, axis=-1), axis=-1)
+
+
+def distillation(logits: Any, target: Any) -> Any:
+    """Divergence of a teacher's softmax from a student's."""
+    q, p = jax.nn.log_softmax(logits, axis=-1), jax.nn.log_softmax(target, axis=-1)
+    return jnp.sum(jnp.exp(p) * (p - q), axis=-1)
+
+
 LOSSES: dict[str, Callable[..., Any]] = {
     "mse": lambda pred, target: (pred - target) ** 2,
     "mae": lambda pred, target: jnp.abs(pred - target),
@@ -144,6 +173,12 @@ LOSSES: dict[str, Callable[..., Any]] = {
     "jaccard": partial(tversky, weight=1),
     "tversky": tversky,
     "focal_tversky": partial(tversky, exponent=0.75),
+    "kl_div": kl_div,
+    "jensen_shannon": jensen_shannon,
+    "total_variation": total_variation,
+    "ranking_softmax": ranking_softmax,
+    "distillation": distillation,
+    "multilabel_soft_margin": binary_cross_entropy_with_logits,  # the mean is the same
 }
 
 

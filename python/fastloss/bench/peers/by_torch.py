@@ -31,6 +31,12 @@ def tversky(pred: Any, target: Any, weight: float = 0.5, exponent: float = 1.0) 
     return ((1 - both / (both + weight * wrong)) ** exponent).mean()
 
 
+def distillation(logits: Any, target: Any) -> Any:
+    """Divergence of a teacher's softmax from a student's."""
+    q, p = F.log_softmax(logits, -1), F.log_softmax(target, -1)
+    return F.kl_div(q, p, reduction="batchmean", log_target=True)
+
+
 LOSSES: dict[str, Callable[..., Any]] = {
     "mse": F.mse_loss,
     "mae": F.l1_loss,
@@ -52,6 +58,9 @@ LOSSES: dict[str, Callable[..., Any]] = {
     "jaccard": partial(tversky, weight=1),
     "tversky": tversky,
     "focal_tversky": partial(tversky, exponent=0.75),
+    "kl_div": partial(F.kl_div, reduction="batchmean"),
+    "distillation": distillation,
+    "multilabel_soft_margin": F.multilabel_soft_margin_loss,
 }
 
 

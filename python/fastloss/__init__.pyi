@@ -5,7 +5,8 @@
 
 Every loss is a function that carries its derivatives: `huber(...)`, `huber.grad(...)`,
 `huber.value_and_grad(...)`, `huber.grad_and_hess(...)`, `huber.value_grad_and_hess(...)`.
-`losses` holds them all by name.
+`losses` holds them all by name. `row_functions` holds what losses of rows are made of:
+`log_softmax`, `softmax`, `logsumexp`, `selected_log_prob`.
 """
 
 from typing import Any, Literal, Protocol, SupportsIndex, TypeAlias, overload
@@ -20,6 +21,8 @@ from fastloss.config import show_config as show_config
 from fastloss.families import Loss as _Loss
 from fastloss.families import Methods as _Methods
 from fastloss.losses import losses as losses
+from fastloss.row_functions import RowFunction as _RowFunction
+from fastloss.row_functions import row_functions as row_functions
 from fastloss.targets import check_target as check_target
 from fastloss.threading import get_num_threads as get_num_threads
 from fastloss.threading import set_num_threads as set_num_threads
@@ -37,6 +40,7 @@ __all__ = [
     "check_target",
     "cross_entropy",
     "dice",
+    "distillation",
     "epsilon_insensitive",
     "expectile",
     "exponential",
@@ -53,8 +57,12 @@ __all__ = [
     "hinge_embedding",
     "huber",
     "jaccard",
+    "jensen_shannon",
+    "kl_div",
     "laplace_nll",
     "log_cosh",
+    "log_softmax",
+    "logsumexp",
     "losses",
     "lq",
     "mae",
@@ -64,6 +72,8 @@ __all__ = [
     "multi_margin",
     "multiclass_hinge",
     "multiclass_perceptron",
+    "multilabel_margin",
+    "multilabel_soft_margin",
     "negative_binomial_nll",
     "nll",
     "numerics_version",
@@ -73,11 +83,15 @@ __all__ = [
     "poly1_cross_entropy",
     "pseudo_huber",
     "quantile",
+    "ranking_softmax",
+    "row_functions",
+    "selected_log_prob",
     "set_isa",
     "set_num_threads",
     "show_config",
     "smooth_l1",
     "soft_margin",
+    "softmax",
     "softmax_focal",
     "sparsemax",
     "squared_epsilon_insensitive",
@@ -87,6 +101,7 @@ __all__ = [
     "student_t_nll",
     "symmetric_cross_entropy",
     "threads",
+    "total_variation",
     "tversky",
     "wing",
 ]
@@ -768,6 +783,305 @@ class _CrossEntropy(_CrossEntropyMethods, _Loss, Protocol):
     reference: _CrossEntropyMethods
 cross_entropy: _CrossEntropy
 """Cross-entropy of softmax(logits) against labels or probabilities."""
+
+class _KlDivMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, log_prob: ArrayLike, target: ArrayLike, *, from_logits: bool = False,
+        log_target: bool = False, axis: SupportsIndex = -1, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, log_prob: ArrayLike, target: ArrayLike, *, from_logits: bool = False,
+        log_target: bool = False, axis: SupportsIndex = -1, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, log_prob: ArrayLike, target: ArrayLike, *, from_logits: bool = False,
+        log_target: bool = False, axis: SupportsIndex = -1, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, log_prob: ArrayLike, target: ArrayLike, *, from_logits: bool = False,
+        log_target: bool = False, axis: SupportsIndex = -1, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, log_prob: ArrayLike, target: ArrayLike, *, from_logits: bool = False,
+        log_target: bool = False, axis: SupportsIndex = -1, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, log_prob: ArrayLike, target: ArrayLike, *, from_logits: bool = False,
+        log_target: bool = False, axis: SupportsIndex = -1, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, log_prob: ArrayLike, target: ArrayLike, *, from_logits: bool = False,
+        log_target: bool = False, axis: SupportsIndex = -1, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, log_prob: ArrayLike, target: ArrayLike, *, from_logits: bool = False,
+        log_target: bool = False, axis: SupportsIndex = -1, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, log_prob: ArrayLike, target: ArrayLike, *, from_logits: bool = False,
+        log_target: bool = False, axis: SupportsIndex = -1, weight: ArrayLike | None = None,
+    ) -> float: ...
+class _KlDiv(_KlDivMethods, _Loss, Protocol):
+    reference: _KlDivMethods
+kl_div: _KlDiv
+"""Kullback-Leibler divergence of a target distribution from the predicted one."""
+
+class _JensenShannonMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, log_prob: ArrayLike, target: ArrayLike, *, from_logits: bool = False,
+        log_target: bool = False, axis: SupportsIndex = -1, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, log_prob: ArrayLike, target: ArrayLike, *, from_logits: bool = False,
+        log_target: bool = False, axis: SupportsIndex = -1, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, log_prob: ArrayLike, target: ArrayLike, *, from_logits: bool = False,
+        log_target: bool = False, axis: SupportsIndex = -1, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, log_prob: ArrayLike, target: ArrayLike, *, from_logits: bool = False,
+        log_target: bool = False, axis: SupportsIndex = -1, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, log_prob: ArrayLike, target: ArrayLike, *, from_logits: bool = False,
+        log_target: bool = False, axis: SupportsIndex = -1, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, log_prob: ArrayLike, target: ArrayLike, *, from_logits: bool = False,
+        log_target: bool = False, axis: SupportsIndex = -1, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, log_prob: ArrayLike, target: ArrayLike, *, from_logits: bool = False,
+        log_target: bool = False, axis: SupportsIndex = -1, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, log_prob: ArrayLike, target: ArrayLike, *, from_logits: bool = False,
+        log_target: bool = False, axis: SupportsIndex = -1, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, log_prob: ArrayLike, target: ArrayLike, *, from_logits: bool = False,
+        log_target: bool = False, axis: SupportsIndex = -1, weight: ArrayLike | None = None,
+    ) -> float: ...
+class _JensenShannon(_JensenShannonMethods, _Loss, Protocol):
+    reference: _JensenShannonMethods
+jensen_shannon: _JensenShannon
+"""Jensen-Shannon divergence of the predicted and a target distribution."""
+
+class _TotalVariationMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, prob: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, prob: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, prob: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, prob: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, prob: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, prob: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, prob: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, prob: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, prob: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None,
+    ) -> float: ...
+class _TotalVariation(_TotalVariationMethods, _Loss, Protocol):
+    reference: _TotalVariationMethods
+total_variation: _TotalVariation
+"""Total variation distance of the predicted and a target distribution."""
+
+class _RankingSoftmaxMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None,
+    ) -> float: ...
+class _RankingSoftmax(_RankingSoftmaxMethods, _Loss, Protocol):
+    reference: _RankingSoftmaxMethods
+ranking_softmax: _RankingSoftmax
+"""Softmax loss of a list of items that are ranked by their scores (ListNet)."""
+
+class _DistillationMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, logits: ArrayLike, target: ArrayLike, *, temperature: _Number = 1.0,
+        axis: SupportsIndex = -1, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, logits: ArrayLike, target: ArrayLike, *, temperature: _Number = 1.0,
+        axis: SupportsIndex = -1, weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, logits: ArrayLike, target: ArrayLike, *, temperature: _Number = 1.0,
+        axis: SupportsIndex = -1, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, logits: ArrayLike, target: ArrayLike, *, temperature: _Number = 1.0,
+        axis: SupportsIndex = -1, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, logits: ArrayLike, target: ArrayLike, *, temperature: _Number = 1.0,
+        axis: SupportsIndex = -1, weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, logits: ArrayLike, target: ArrayLike, *, temperature: _Number = 1.0,
+        axis: SupportsIndex = -1, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, logits: ArrayLike, target: ArrayLike, *, temperature: _Number = 1.0,
+        axis: SupportsIndex = -1, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, logits: ArrayLike, target: ArrayLike, *, temperature: _Number = 1.0,
+        axis: SupportsIndex = -1, weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, logits: ArrayLike, target: ArrayLike, *, temperature: _Number = 1.0,
+        axis: SupportsIndex = -1, weight: ArrayLike | None = None,
+    ) -> float: ...
+class _Distillation(_DistillationMethods, _Loss, Protocol):
+    reference: _DistillationMethods
+distillation: _Distillation
+"""Divergence of a teacher's softened distribution from a student's, from the logits of both."""
 
 class _SoftmaxFocalMethods(_Methods, Protocol):
     @overload
@@ -1909,6 +2223,118 @@ class _Sparsemax(_SparsemaxMethods, _Loss, Protocol):
     reference: _SparsemaxMethods
 sparsemax: _Sparsemax
 """Sparsemax loss, that of the projection of logits onto the probabilities, which has zeros."""
+
+class _MultilabelMarginMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None,
+    ) -> float: ...
+class _MultilabelMargin(_MultilabelMarginMethods, _Loss, Protocol):
+    reference: _MultilabelMarginMethods
+multilabel_margin: _MultilabelMargin
+"""Hinge loss of every pair of a label and a class that is none."""
+
+class _MultilabelSoftMarginMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, logits: ArrayLike, target: ArrayLike, *, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None,
+    ) -> float: ...
+class _MultilabelSoftMargin(_MultilabelSoftMarginMethods, _Loss, Protocol):
+    reference: _MultilabelSoftMarginMethods
+multilabel_soft_margin: _MultilabelSoftMargin
+"""Mean over the classes of a row of the binary cross-entropy with logits."""
 
 class _MseMethods(_Methods, Protocol):
     @overload
@@ -3379,3 +3805,25 @@ class _FocalTversky(_FocalTverskyMethods, _Loss, Protocol):
     reference: _FocalTverskyMethods
 focal_tversky: _FocalTversky
 """Focal Tversky loss: a power of the Tversky loss."""
+
+class _LogSoftmax(_RowFunction, Protocol):
+    def __call__(self, x: ArrayLike, *, axis: SupportsIndex = -1, out: _Slot = None) -> _Array: ...
+log_softmax: _LogSoftmax
+"""Logarithm of the softmax of each row."""
+
+class _Softmax(_RowFunction, Protocol):
+    def __call__(self, x: ArrayLike, *, axis: SupportsIndex = -1, out: _Slot = None) -> _Array: ...
+softmax: _Softmax
+"""Softmax of each row."""
+
+class _Logsumexp(_RowFunction, Protocol):
+    def __call__(self, x: ArrayLike, *, axis: SupportsIndex = -1, out: _Slot = None) -> _Array: ...
+logsumexp: _Logsumexp
+"""Logarithm of the sum of exponentials of each row."""
+
+class _SelectedLogProb(_RowFunction, Protocol):
+    def __call__(
+        self, logits: ArrayLike, labels: ArrayLike, *, axis: SupportsIndex = -1, out: _Slot = None,
+    ) -> _Array: ...
+selected_log_prob: _SelectedLogProb
+"""Logarithm of the softmax of each row at its label, without the rest of the row."""

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 from fastloss import _core, reference
+from fastloss.curvatures import Constant, Curvatures
 from fastloss.domains import REAL, UNIT, Domain, Labels, only_with
 from fastloss.reference import Formula
 
@@ -78,6 +79,7 @@ class Loss(Methods, Protocol):
     targets: tuple[str, ...]
     parameters: Mapping[str, Parameter]
     hess_kind: HessKind
+    curvatures: Curvatures
     domain: Mapping[str, Domain]
     input_domain: Mapping[str, Domain]
     accuracy: Accuracy
@@ -176,6 +178,7 @@ def pointwise(
     accuracy: Accuracy,
     hess: HessKind = "exact",
     inputs: Mapping[str, Domain] = MappingProxyType({}),
+    curvatures: Curvatures | None = None,
     **domains: Domain,
 ) -> Callable[[Body], Loss]:
     """Make a formula of single elements a loss: one term per element.
@@ -188,6 +191,9 @@ def pointwise(
         What the second derivative is: exact, zero almost everywhere, or not there.
     inputs : mapping of str to Domain
         Of each differentiable input that may not be any real number.
+    curvatures : Curvatures, optional
+        What stands in for the second derivative where a positive one is needed; the exact one if
+        there is one, else 1.
     **domains : Domain
         Of each target and each parameter. Positional arguments without one are the
         differentiable inputs.
@@ -199,18 +205,27 @@ def pointwise(
     floating type; a result whose parts may cancel is a `reference.Parts`.
     """
     return lambda body: _declare(
-        _POINTWISE, domains, body, accuracy=accuracy, hess=hess, input_domains=inputs
+        _POINTWISE,
+        domains,
+        body,
+        accuracy=accuracy,
+        hess=hess,
+        input_domains=inputs,
+        curvatures=curvatures,
     )
 
 
 def rowwise(
-    accuracy: Accuracy, hess: HessKind = "exact", **domains: Domain
+    accuracy: Accuracy,
+    hess: HessKind = "exact",
+    curvatures: Curvatures | None = None,
+    **domains: Domain,
 ) -> Callable[[Body], Loss]:
     """Make a formula of rows a loss: one term per row of scores.
 
     Parameters
     ----------
-    accuracy, hess, **domains
+    accuracy, hess, curvatures, **domains
         As in `pointwise`.
 
     Notes
@@ -223,7 +238,13 @@ def rowwise(
     labelled = any(isinstance(domain, Labels) for domain in domains.values())
     family = _LABELLED if labelled else _ROWWISE
     return lambda body: _declare(
-        family, domains, body, accuracy=accuracy, hess=hess, input_domains={}
+        family,
+        domains,
+        body,
+        accuracy=accuracy,
+        hess=hess,
+        input_domains={},
+        curvatures=curvatures,
     )
 
 
@@ -245,7 +266,7 @@ def overlap(
     """
     inputs = {"pred": only_with(UNIT, "from_logits", False)}
     return lambda body: _declare(
-        _OVERLAP, domains, body, accuracy=accuracy, hess=hess, input_domains=inputs
+        _OVERLAP, domains, body, accuracy=accuracy, hess=hess, input_domains=inputs, curvatures=None
     )
 
 
@@ -257,6 +278,7 @@ def _declare(
     accuracy: Accuracy,
     hess: HessKind,
     input_domains: Mapping[str, Domain],
+    curvatures: Curvatures | None,
 ) -> Loss:
     signature = inspect.signature(body).parameters.values()
     arguments = tuple(p.name for p in signature if p.kind is p.POSITIONAL_OR_KEYWORD)
@@ -322,6 +344,7 @@ def _declare(
     loss.targets = targets
     loss.parameters = MappingProxyType(parameters)
     loss.hess_kind = hess
+    loss.curvatures = curvatures or (Curvatures() if hess == "exact" else Curvatures(Constant()))
     loss.domain = MappingProxyType({name: domains[name] for name in targets})
     loss.input_domain = MappingProxyType({name: input_domains.get(name, REAL) for name in inputs})
     loss.accuracy = accuracy

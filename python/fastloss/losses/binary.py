@@ -8,12 +8,19 @@ from typing import Any
 
 import numpy as np
 
+from fastloss.curvatures import FOCAL, LOGISTIC, Absolute, Curvatures
 from fastloss.domains import NON_NEGATIVE, UNIT, UNIT_OR_NONE
 from fastloss.families import Accuracy, Bounds, pointwise
 from fastloss.reference import Parts
 
 
-@pointwise(Accuracy(Bounds(2, 3, 6)), target=UNIT, pos_weight=NON_NEGATIVE, label_smoothing=UNIT)
+@pointwise(
+    Accuracy(Bounds(2, 3, 6)),
+    curvatures=LOGISTIC,
+    target=UNIT,
+    pos_weight=NON_NEGATIVE,
+    label_smoothing=UNIT,
+)
 def binary_cross_entropy_with_logits(
     logits: Any, target: Any, *, pos_weight: Any = 1.0, label_smoothing: Any = 0.0
 ) -> Any:
@@ -164,7 +171,9 @@ def exponential(pred: Any, target: Any) -> Any:
     return value, Parts(rising, -falling), value
 
 
-@pointwise(Accuracy(Bounds(4, 4, 6)), target=UNIT, gamma=NON_NEGATIVE, alpha=UNIT_OR_NONE)
+@pointwise(
+    Accuracy(Bounds(4, 4, 6)), curvatures=FOCAL, target=UNIT, gamma=NON_NEGATIVE, alpha=UNIT_OR_NONE
+)
 def binary_focal_with_logits(
     logits: Any, target: Any, *, gamma: Any = 2.0, alpha: Any = None
 ) -> Any:
@@ -248,6 +257,7 @@ def binary_focal_with_logits(
 
 @pointwise(
     Accuracy(Bounds(4, 5, 7)),
+    curvatures=Curvatures(Absolute()),
     target=UNIT,
     gamma_pos=NON_NEGATIVE,
     gamma_neg=NON_NEGATIVE,

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from fastloss.curvatures import Absolute, Constant, Curvatures, Exact
 from fastloss.domains import FLAG, NON_NEGATIVE, POSITIVE, REAL, choice, only_with
 from fastloss.families import Accuracy, Bounds, pointwise
 from fastloss.reference import Parts
@@ -135,7 +136,11 @@ def half_poisson_deviance(pred: Any, target: Any) -> Any:
     return np.where(alone, mean, value), np.where(alone, mean, grad), mean
 
 
-@pointwise(Accuracy(Bounds(3, 2, 1)), target=POSITIVE)
+@pointwise(
+    Accuracy(Bounds(3, 2, 1)),
+    curvatures=Curvatures(Exact(), gauss_newton=Constant()),
+    target=POSITIVE,
+)
 def half_gamma_deviance(pred: Any, target: Any) -> Any:
     """Half of the Gamma deviance, for predictions of the logarithm of the mean.
 
@@ -181,6 +186,7 @@ def half_gamma_deviance(pred: Any, target: Any) -> Any:
 
 @pointwise(
     Accuracy(Bounds(5, 4, 4)),
+    curvatures=Curvatures(Absolute()),
     inputs={"pred": only_with(NON_NEGATIVE, "link", "identity")},
     target=NON_NEGATIVE,
     power=REAL,

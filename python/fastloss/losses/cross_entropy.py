@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from fastloss.curvatures import SOFTMAX
 from fastloss.domains import (
     LABELS_OR_PROBABILITIES,
     NON_NEGATIVE,
@@ -25,6 +26,7 @@ from fastloss.reference import Parts
         soft=Bounds(3, 3, 8),
         uncovered=frozenset({"softcap"}),
     ),
+    curvatures=SOFTMAX,
     target=LABELS_OR_PROBABILITIES,
     label_smoothing=UNIT,
     z_loss=NON_NEGATIVE,

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from fastloss.curvatures import Absolute, Curvatures
 from fastloss.domains import (
     LABELS,
     NEGATIVE,
@@ -18,6 +19,9 @@ from fastloss.domains import (
 )
 from fastloss.families import Accuracy, Bounds, rowwise
 from fastloss.reference import Parts
+
+# Positive, and of no bound: a loss of a probability is not convex in the scores.
+OF_PROBABILITY = Curvatures(Absolute())
 
 
 def product(a: Any, b: Any) -> Any:
@@ -77,7 +81,7 @@ class _Softmax:
         )
 
 
-@rowwise(Accuracy(Bounds(3, 6, 8)), target=LABELS, gamma=NON_NEGATIVE)
+@rowwise(Accuracy(Bounds(3, 6, 8)), curvatures=OF_PROBABILITY, target=LABELS, gamma=NON_NEGATIVE)
 def softmax_focal(logits: Any, target: Any, *, class_weight: Any, gamma: Any = 2.0) -> Any:
     """Focal loss of softmax(logits): cross-entropy with less weight on easy examples.
 
@@ -143,7 +147,7 @@ def _linear_in_probability(logits: Any, target: Any, weight: Any, alpha: Any, be
     )
 
 
-@rowwise(Accuracy(Bounds(4, 5, 8)), target=LABELS, epsilon=REAL)
+@rowwise(Accuracy(Bounds(4, 5, 8)), curvatures=OF_PROBABILITY, target=LABELS, epsilon=REAL)
 def poly1_cross_entropy(logits: Any, target: Any, *, class_weight: Any, epsilon: Any = 2.0) -> Any:
     """Poly-1 cross-entropy: its expansion in 1 − p with another first coefficient.
 
@@ -187,6 +191,7 @@ def poly1_cross_entropy(logits: Any, target: Any, *, class_weight: Any, epsilon:
 @rowwise(
     # With alpha = 0, derivatives are multiples of pₜ, which may be subnormal.
     Accuracy(Bounds(4, 5, 8), uncovered=frozenset({"alpha"})),
+    curvatures=OF_PROBABILITY,
     target=LABELS,
     alpha=NON_NEGATIVE,
     beta=NON_NEGATIVE,
@@ -244,7 +249,7 @@ def symmetric_cross_entropy(
     return _linear_in_probability(logits, target, weight, alpha, -(beta * log_zero))
 
 
-@rowwise(Accuracy(Bounds(3, 5, 8)), target=LABELS, q=POSITIVE_UNIT)
+@rowwise(Accuracy(Bounds(3, 5, 8)), curvatures=OF_PROBABILITY, target=LABELS, q=POSITIVE_UNIT)
 def generalized_cross_entropy(logits: Any, target: Any, *, class_weight: Any, q: Any = 0.5) -> Any:
     """Generalized cross-entropy: between cross-entropy and absolute error, for noisy labels.
 

@@ -7,13 +7,16 @@ from typing import Any
 
 import numpy as np
 
+from fastloss.curvatures import LOGISTIC, at_most, kinked
 from fastloss.domains import REAL, SIGN
 from fastloss.families import Accuracy, Bounds, pointwise
 
 ROUNDED_ONCE = Accuracy(Bounds(1, 1, 1), otherwise=Bounds(1, 1, 1))
 
 
-@pointwise(ROUNDED_ONCE, hess="zero", target=SIGN)
+@pointwise(
+    ROUNDED_ONCE, hess="zero", curvatures=kinked(lambda target: ((target, 1.0),)), target=SIGN
+)
 def hinge(pred: Any, target: Any) -> Any:
     """Hinge loss, of support vector machines.
 
@@ -53,7 +56,7 @@ def hinge(pred: Any, target: Any) -> Any:
     return np.where(margin <= 0, 0, margin), slope, np.zeros_like(margin)
 
 
-@pointwise(ROUNDED_ONCE, target=SIGN)
+@pointwise(ROUNDED_ONCE, curvatures=at_most(2), target=SIGN)
 def squared_hinge(pred: Any, target: Any) -> Any:
     """Squared hinge loss, of smooth support vector machines.
 
@@ -92,7 +95,7 @@ def squared_hinge(pred: Any, target: Any) -> Any:
     return excess**2, -2 * target * excess, 2 * (~(margin < 0)).astype(margin.dtype)
 
 
-@pointwise(ROUNDED_ONCE, hess="zero", target=SIGN)
+@pointwise(ROUNDED_ONCE, hess="zero", curvatures=kinked(lambda target: ((0.0, 1.0),)), target=SIGN)
 def perceptron(pred: Any, target: Any) -> Any:
     """Perceptron loss: what a score on the wrong side of 0 lacks.
 
@@ -131,7 +134,7 @@ def perceptron(pred: Any, target: Any) -> Any:
     return np.where(wrong <= 0, 0, wrong), slope, np.zeros_like(wrong)
 
 
-@pointwise(ROUNDED_ONCE, target=SIGN)
+@pointwise(ROUNDED_ONCE, curvatures=at_most(2), target=SIGN)
 def modified_huber(pred: Any, target: Any) -> Any:
     """Squared hinge that becomes linear: the modified Huber loss of classification.
 
@@ -173,7 +176,7 @@ def modified_huber(pred: Any, target: Any) -> Any:
     return value, grad, 2 * (~(linear | (z > 1))).astype(z.dtype)
 
 
-@pointwise(Accuracy(Bounds(1, 1, 2)), target=SIGN)
+@pointwise(Accuracy(Bounds(1, 1, 2)), curvatures=LOGISTIC, target=SIGN)
 def soft_margin(pred: Any, target: Any) -> Any:
     """Logistic loss of a margin.
 

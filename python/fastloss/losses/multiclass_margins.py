@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from fastloss.curvatures import Constant, Curvatures, at_most
 from fastloss.domains import LABELS, NON_NEGATIVE
 from fastloss.families import Accuracy, Bounds, rowwise
 from fastloss.losses.labels import of_label, product
@@ -72,7 +73,12 @@ def multi_margin(logits: Any, target: Any, *, class_weight: Any, margin: Any = 1
     return value, _with_label(target, weight, slope, classes), np.zeros_like(logits)
 
 
-@rowwise(Accuracy(Bounds(4, 3, 1)), target=LABELS, margin=NON_NEGATIVE)
+@rowwise(
+    Accuracy(Bounds(4, 3, 1)),
+    curvatures=Curvatures(Constant(2)),
+    target=LABELS,
+    margin=NON_NEGATIVE,
+)
 def squared_multi_margin(logits: Any, target: Any, *, class_weight: Any, margin: Any = 1.0) -> Any:
     """Squared hinge loss of all other classes, as a mean.
 
@@ -216,7 +222,7 @@ def multiclass_perceptron(logits: Any, target: Any, *, class_weight: Any) -> Any
     return _largest_over_margin(logits, target, class_weight, 0)
 
 
-@rowwise(Accuracy(Bounds(3, 3, 1)), target=LABELS)
+@rowwise(Accuracy(Bounds(3, 3, 1)), curvatures=at_most(1), target=LABELS)
 def sparsemax(logits: Any, target: Any, *, class_weight: Any) -> Any:
     """Sparsemax loss, that of the projection of logits onto the probabilities, which has zeros.
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from fastloss.curvatures import CONSTANT, ROBUST, Curvatures, Exact, at_most, kinked, wedge
 from fastloss.domains import FLAG, NON_NEGATIVE, POSITIVE, REAL, UNIT
 from fastloss.families import Accuracy, Bounds, pointwise
 from fastloss.reference import Parts
@@ -14,7 +15,7 @@ from fastloss.reference import Parts
 ROUNDED_ONCE = Accuracy(Bounds(1, 1, 1), otherwise=Bounds(1, 1, 1))
 
 
-@pointwise(ROUNDED_ONCE, target=REAL)
+@pointwise(ROUNDED_ONCE, curvatures=CONSTANT, target=REAL)
 def mse(pred: Any, target: Any) -> Any:
     """Squared error, whose mean is the mean squared error.
 
@@ -48,7 +49,9 @@ def mse(pred: Any, target: Any) -> Any:
     return r**2, 2 * r, np.full_like(r, 2)
 
 
-@pointwise(ROUNDED_ONCE, hess="zero", target=REAL)
+@pointwise(
+    ROUNDED_ONCE, hess="zero", curvatures=wedge(lambda target: ((target, 2.0),)), target=REAL
+)
 def mae(pred: Any, target: Any) -> Any:
     """Absolute error, whose mean is the mean absolute error.
 
@@ -83,7 +86,7 @@ def mae(pred: Any, target: Any) -> Any:
     return np.abs(r), np.sign(r), np.zeros_like(r)
 
 
-@pointwise(ROUNDED_ONCE, target=REAL, delta=POSITIVE)
+@pointwise(ROUNDED_ONCE, curvatures=ROBUST, target=REAL, delta=POSITIVE)
 def huber(pred: Any, target: Any, *, delta: Any = 1.0) -> Any:
     """Huber loss: quadratic within `delta` of the target, linear beyond.
 
@@ -176,7 +179,7 @@ def gaussian_nll(pred: Any, target: Any, var: Any, *, full: Any = False, eps: An
     return value, (u, var_grad), (1 / v, var_hess)
 
 
-@pointwise(ROUNDED_ONCE, target=REAL, beta=NON_NEGATIVE)
+@pointwise(ROUNDED_ONCE, curvatures=ROBUST, target=REAL, beta=NON_NEGATIVE)
 def smooth_l1(pred: Any, target: Any, *, beta: Any = 1.0) -> Any:
     """Smooth L1 loss: quadratic within `beta` of the target, with slope 1 beyond.
 
@@ -220,7 +223,7 @@ def smooth_l1(pred: Any, target: Any, *, beta: Any = 1.0) -> Any:
     return value, np.where(linear, np.sign(r), u), np.where(linear, 0, curvature)
 
 
-@pointwise(ROUNDED_ONCE, target=REAL)
+@pointwise(ROUNDED_ONCE, curvatures=CONSTANT, target=REAL)
 def half_squared_error(pred: Any, target: Any) -> Any:
     """Half of the squared error, whose gradient is the difference itself.
 
@@ -258,7 +261,13 @@ def half_squared_error(pred: Any, target: Any) -> Any:
     return r**2 / 2, r, np.ones_like(r)
 
 
-@pointwise(Accuracy(Bounds(2, 1, 1), otherwise=Bounds(2, 1, 1)), hess="zero", target=REAL, q=UNIT)
+@pointwise(
+    Accuracy(Bounds(2, 1, 1), otherwise=Bounds(2, 1, 1)),
+    hess="zero",
+    curvatures=wedge(lambda target, q: ((target, 1.0),)),
+    target=REAL,
+    q=UNIT,
+)
 def quantile(pred: Any, target: Any, *, q: Any = 0.5) -> Any:
     """Quantile (pinball) loss, whose best constant prediction is the q-quantile of the targets.
 
@@ -304,7 +313,12 @@ def quantile(pred: Any, target: Any, *, q: Any = 0.5) -> Any:
     return value, slope * np.sign(r), np.zeros_like(r)
 
 
-@pointwise(Accuracy(Bounds(2, 2, 1), otherwise=Bounds(2, 2, 1)), target=REAL, q=UNIT)
+@pointwise(
+    Accuracy(Bounds(2, 2, 1), otherwise=Bounds(2, 2, 1)),
+    curvatures=Curvatures(Exact(), gauss_newton=Exact()),
+    target=REAL,
+    q=UNIT,
+)
 def expectile(pred: Any, target: Any, *, q: Any = 0.5) -> Any:
     """Expectile loss: squared errors that weigh differently above and below.
 
@@ -347,7 +361,13 @@ def expectile(pred: Any, target: Any, *, q: Any = 0.5) -> Any:
     return slope * r * r, 2 * slope * r, 2 * slope
 
 
-@pointwise(ROUNDED_ONCE, hess="zero", target=REAL, epsilon=NON_NEGATIVE)
+@pointwise(
+    ROUNDED_ONCE,
+    hess="zero",
+    curvatures=kinked(lambda target, epsilon: ((target - epsilon, 1.0), (target + epsilon, 1.0))),
+    target=REAL,
+    epsilon=NON_NEGATIVE,
+)
 def epsilon_insensitive(pred: Any, target: Any, *, epsilon: Any = 0.1) -> Any:
     """Absolute error beyond a tube of half-width `epsilon`, as in support vector regression.
 
@@ -391,7 +411,7 @@ def epsilon_insensitive(pred: Any, target: Any, *, epsilon: Any = 0.1) -> Any:
     return np.where(beyond, np.abs(r) - epsilon, 0), beyond * np.sign(r), np.zeros_like(r)
 
 
-@pointwise(ROUNDED_ONCE, target=REAL, epsilon=NON_NEGATIVE)
+@pointwise(ROUNDED_ONCE, curvatures=at_most(2), target=REAL, epsilon=NON_NEGATIVE)
 def squared_epsilon_insensitive(pred: Any, target: Any, *, epsilon: Any = 0.1) -> Any:
     """Squared error beyond a tube of half-width `epsilon`, as in support vector regression.
 

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from fastloss.curvatures import REWEIGHTED, ROBUST, of_parts, wedge
 from fastloss.domains import ABOVE_MINUS_ONE, AT_LEAST_ONE, FLAG, POSITIVE, REAL
 from fastloss.families import Accuracy, Bounds, pointwise
 from fastloss.reference import Parts
 from fastloss.special import log1pmx, student_t_log_normalizer
 
 
-@pointwise(Accuracy(Bounds(4, 3, 6)), target=REAL, delta=POSITIVE)
+@pointwise(Accuracy(Bounds(4, 3, 6)), curvatures=ROBUST, target=REAL, delta=POSITIVE)
 def pseudo_huber(pred: Any, target: Any, *, delta: Any = 1.0) -> Any:
     """Pseudo-Huber loss: a smooth function between half of the square and `delta` times the size.
 
@@ -59,7 +60,7 @@ def pseudo_huber(pred: Any, target: Any, *, delta: Any = 1.0) -> Any:
         return value, delta * np.sign(r) / h, 1 / np.sqrt(1 + (r / delta) ** 2) ** 3
 
 
-@pointwise(Accuracy(Bounds(4, 3, 6)), target=REAL, scale=POSITIVE)
+@pointwise(Accuracy(Bounds(4, 3, 6)), curvatures=ROBUST, target=REAL, scale=POSITIVE)
 def fair(pred: Any, target: Any, *, scale: Any = 1.0) -> Any:
     """Fair loss: quadratic near the target, and nearly linear beyond `scale`.
 
@@ -100,7 +101,7 @@ def fair(pred: Any, target: Any, *, scale: Any = 1.0) -> Any:
     return -(scale**2) * log1pmx(u), grad, 1 / (1 + u) ** 2
 
 
-@pointwise(Accuracy(Bounds(3, 4, 6)), target=REAL, scale=POSITIVE)
+@pointwise(Accuracy(Bounds(3, 4, 6)), curvatures=ROBUST, target=REAL, scale=POSITIVE)
 def cauchy(pred: Any, target: Any, *, scale: Any = 1.0) -> Any:
     """Cauchy (Lorentzian) loss: quadratic near the target, logarithmic far beyond `scale`.
 
@@ -145,7 +146,7 @@ def cauchy(pred: Any, target: Any, *, scale: Any = 1.0) -> Any:
     return value, grad, Parts(decay**2, -decay * (1 - decay))
 
 
-@pointwise(Accuracy(Bounds(4, 4, 7)), target=REAL, scale=POSITIVE)
+@pointwise(Accuracy(Bounds(4, 4, 7)), curvatures=ROBUST, target=REAL, scale=POSITIVE)
 def arctan(pred: Any, target: Any, *, scale: Any = 1.0) -> Any:
     """Arctan loss: quadratic near the target, and bounded far beyond `scale`.
 
@@ -189,7 +190,7 @@ def arctan(pred: Any, target: Any, *, scale: Any = 1.0) -> Any:
     return value, grad, Parts(decay**2, -3 * decay * (1 - decay))
 
 
-@pointwise(Accuracy(Bounds(2, 2, 5)), target=REAL)
+@pointwise(Accuracy(Bounds(2, 2, 5)), curvatures=ROBUST, target=REAL)
 def log_cosh(pred: Any, target: Any) -> Any:
     """Logarithm of the hyperbolic cosine: half of the square near the target, linear far from it.
 
@@ -231,7 +232,7 @@ def log_cosh(pred: Any, target: Any) -> Any:
         return np.where(size < 1, near, far), np.tanh(r), (1 / np.cosh(r)) ** 2
 
 
-@pointwise(Accuracy(Bounds(3, 2, 2)), target=REAL, q=AT_LEAST_ONE)
+@pointwise(Accuracy(Bounds(3, 2, 2)), curvatures=REWEIGHTED, target=REAL, q=AT_LEAST_ONE)
 def lq(pred: Any, target: Any, *, q: Any = 1.5) -> Any:
     """Power of the absolute error.
 
@@ -274,7 +275,13 @@ def lq(pred: Any, target: Any, *, q: Any = 1.5) -> Any:
     return size**q, q * np.sign(r) * size ** (q - 1), curvature
 
 
-@pointwise(Accuracy(Bounds(3, 2, 4)), target=REAL, width=POSITIVE, curvature=POSITIVE)
+@pointwise(
+    Accuracy(Bounds(3, 2, 4)),
+    curvatures=REWEIGHTED,
+    target=REAL,
+    width=POSITIVE,
+    curvature=POSITIVE,
+)
 def wing(pred: Any, target: Any, *, width: Any = 5.0, curvature: Any = 0.5) -> Any:
     """Wing loss: logarithmic within `width`, so that small errors matter too, and linear beyond.
 
@@ -322,7 +329,14 @@ def wing(pred: Any, target: Any, *, width: Any = 5.0, curvature: Any = 0.5) -> A
     return value, np.sign(r) * slope, np.where(beyond, 0, -width / (curvature + size) ** 2)
 
 
-@pointwise(Accuracy(Bounds(4, 3, 7)), target=REAL, df=POSITIVE, scale=POSITIVE, full=FLAG)
+@pointwise(
+    Accuracy(Bounds(4, 3, 7)),
+    curvatures=ROBUST,
+    target=REAL,
+    df=POSITIVE,
+    scale=POSITIVE,
+    full=FLAG,
+)
 def student_t_nll(
     pred: Any, target: Any, *, df: Any = 4.0, scale: Any = 1.0, full: Any = False
 ) -> Any:
@@ -442,7 +456,11 @@ def laplace_nll(pred: Any, target: Any, scale: Any, *, full: Any = False, eps: A
 
 
 @pointwise(
-    Accuracy(Bounds(2, 1, 1), otherwise=Bounds(2, 1, 1)), hess="zero", target=REAL, eps=POSITIVE
+    Accuracy(Bounds(2, 1, 1), otherwise=Bounds(2, 1, 1)),
+    hess="zero",
+    curvatures=wedge(lambda target, eps: ((target, 2 / np.maximum(np.abs(target), eps)),)),
+    target=REAL,
+    eps=POSITIVE,
 )
 def absolute_percentage_error(pred: Any, target: Any, *, eps: Any = 1e-7) -> Any:
     """Absolute error relative to the target, whose mean is the mean absolute percentage error.
@@ -486,7 +504,12 @@ def absolute_percentage_error(pred: Any, target: Any, *, eps: Any = 1e-7) -> Any
     return np.abs(r) / divisor, np.sign(r) / divisor, np.zeros_like(r)
 
 
-@pointwise(Accuracy(Bounds(4, 4, 6)), target=ABOVE_MINUS_ONE, floor=ABOVE_MINUS_ONE)
+@pointwise(
+    Accuracy(Bounds(4, 4, 6)),
+    curvatures=of_parts(lambda pred, target, floor: 2 / (1 + np.maximum(pred, floor)) ** 2),
+    target=ABOVE_MINUS_ONE,
+    floor=ABOVE_MINUS_ONE,
+)
 def squared_log_error(pred: Any, target: Any, *, floor: Any = -0.999999) -> Any:
     """Squared error of logarithms, whose mean is the mean squared logarithmic error.
 

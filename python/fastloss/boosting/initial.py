@@ -214,25 +214,30 @@ def _of_classes(
     if y.ndim == 1:
         ignored = keywords.get("ignore_index")
         counted = y[y != ignored] if ignored is not None else y
-        classes = num_class or int(counted.max()) + 1
-        labels = class_labels(name, y, classes, ignored)
+        more = loss.formula.more_labels
+        classes = num_class or int(counted.max()) + 1 - more
+        labels = class_labels(name, y, classes + more, ignored)
         kept = labels != ignored if ignored is not None else np.ones(len(y), dtype=bool)
         # The rows of one class are one term.
-        target: NDArray[Any] = np.arange(classes, dtype=np.int32)
-        count = np.bincount(labels[kept], weights=w[kept], minlength=classes)
+        target: NDArray[Any] = np.arange(classes + more, dtype=np.int32)
+        count = np.bincount(labels[kept], weights=w[kept], minlength=classes + more)
         mass = frequency = count.astype(np.float64)
     else:
         check_labels(loss, y)
         target, classes = y.astype(np.float64), y.shape[1]
         mass, frequency = w, w @ target
     occurring = frequency[frequency > 0]
-    x = np.log(np.maximum(frequency, occurring.min() / 2) / occurring.sum())
+    x = np.log(np.maximum(frequency, occurring.min() / 2) / occurring.sum())[:classes]
     shape = (len(target), classes)
+    how = {**keywords, "weight": mass, "reduction": "sum"}
     for _ in range(20_000):
-        grad, hess = loss.grad_and_hess(
-            np.broadcast_to(x, shape), target, weight=mass, reduction="sum", **keywords
-        )
-        step = grad.sum(0) / (2 * np.maximum(hess.sum(0), np.finfo(np.float64).tiny))
+        value, grad, hess = loss.value_grad_and_hess(np.broadcast_to(x, shape), target, **how)
+        curvature = np.maximum(np.abs(hess).sum(0), np.finfo(np.float64).tiny)
+        step = grad.sum(0) / (2 * curvature)
+        if hess.min() < 0:  # not convex here: no further than it goes down
+            step = np.clip(step, -1, 1)
+            while loss(np.broadcast_to(x - step, shape), target, **how) > value:
+                step = step / 2
         x = x - step
         if np.abs(step).max() <= 4 * EPS * max(1.0, float(np.abs(x).max())):
             return np.asarray(x)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fastloss.curvatures import FOCAL, LOGISTIC, Absolute, Curvatures
+from fastloss.curvatures import FOCAL, LOGISTIC, of_parts
 from fastloss.domains import NON_NEGATIVE, UNIT, UNIT_OR_NONE
 from fastloss.families import Accuracy, Bounds, pointwise
 from fastloss.reference import Parts
@@ -255,9 +255,14 @@ def binary_focal_with_logits(
     )
 
 
+def _cross_entropy_curvature(logits: Any, target: Any, **_: Any) -> Any:
+    """Return what clipped and well classified terms still have: that of a cross-entropy."""
+    return (1 - np.tanh(logits / 2) ** 2) / 4 + 0 * target
+
+
 @pointwise(
     Accuracy(Bounds(4, 5, 7)),
-    curvatures=Curvatures(Absolute()),
+    curvatures=of_parts(_cross_entropy_curvature),
     target=UNIT,
     gamma_pos=NON_NEGATIVE,
     gamma_neg=NON_NEGATIVE,

@@ -20,15 +20,11 @@ TRANSCENDENTALS = (
 LIBM = re.compile(rf"(__)?({TRANSCENDENTALS.replace(' ', '|')})(f|l|f32|f64|_finite|_r)*")
 # What compilers call on their own.
 COMPILERS_OWN = {"memcpy", "memmove", "memset", "_GLOBAL_OFFSET_TABLE_"}
-ENTRIES = {
-    "regression_kernels": "regression_table",
-    "binary_kernels": "binary_table",
-    "margins_kernels": "margins_table",
-    "cross_entropy_kernels": "cross_entropy_table",
-    "segmentation_kernels": "segmentation_table",
+KERNELS = [path.stem for path in Path(__file__).parents[1].glob("cpp/*_kernels.cpp")]
+# The one symbol that each kernel file defines.
+ENTRIES = {name: name.replace("_kernels", "_table") for name in KERNELS} | {
     "narrow_kernels": "narrow_kernels",
     "sum_kernels": "sum_kernels",
-    "elementary_kernels": "elementary_table",
     "roofline_kernels": "roofline_kernel",
 }
 

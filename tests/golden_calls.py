@@ -245,6 +245,11 @@ def asked_of(call: Call) -> list[tuple[str, str]]:
     return [("grad" if gives_rows else "value", "none")]
 
 
+def terms_shape(call: Call) -> Shape:
+    """Return the shape of the values; of a function of rows, what it would be."""
+    return call.terms_shape if is_loss(call.loss) else call.first.shape[:-1]
+
+
 def request(call: Call, method: str, reduction: str) -> list[bytes]:
     """Spell a call as evaluate_calls.cpp reads it."""
     loss, given = call.loss, call.keywords
@@ -253,9 +258,8 @@ def request(call: Call, method: str, reduction: str) -> list[bytes]:
     header["item_size"] = call.first.itemsize
     header["call"] = METHODS.index(method)
     header["reduction"] = REDUCTIONS.index(reduction)
-    terms_shape = call.terms_shape if is_loss(loss) else call.first.shape[:-1]
-    header["rows"] = math.prod(terms_shape)
-    header["classes"] = 0 if terms_shape == call.first.shape else call.first.shape[-1]
+    header["rows"] = math.prod(terms_shape(call))
+    header["classes"] = 0 if terms_shape(call) == call.first.shape else call.first.shape[-1]
     header["takes_labels"] = is_loss(loss) and loss.formula.takes_labels
     header["labelled"] = any(call.arrays[name].dtype.kind == "i" for name in loss.targets)
     header["ignores"] = "ignore_index" in given
@@ -293,7 +297,8 @@ def result_types(call: Call, method: str, reduction: str) -> Iterator[tuple[Any,
     """Tell the type and the shape of each part of a result."""
     dtype = call.first.dtype
     if "value" in method:
-        yield (dtype, call.first.shape[:1]) if reduction == "none" else (np.dtype(np.float64), ())
+        terms = terms_shape(call)
+        yield (dtype, terms) if reduction == "none" else (np.dtype(np.float64), ())
     for part in ("grad", "hess"):
         if part in method:
             yield from [(dtype, call.first.shape)] * len(call.loss.inputs)

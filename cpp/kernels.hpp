@@ -68,6 +68,7 @@ using PointwiseKernel = Sum (*)(const PointwiseTask<T>&);
 template <class T>
 struct PointwiseKernels {
   PointwiseKernel<T> plain[kCallCount];
+  PointwiseKernel<T> weighted[kCallCount];
   PointwiseKernel<T> varying;  // parameters that vary from term to term; computes everything
 };
 

@@ -116,7 +116,9 @@ double run(const PointwiseCall& call) {
     past_cache = past_cache && may_pass(grad[k]) && may_pass(hess[k]);
 
   const PointwiseKernels<T>& kernels = kernels_of<T>(*call.loss);
-  const PointwiseKernel<T> kernel = varies ? kernels.varying : kernels.plain[call.call];
+  const PointwiseKernel<T> kernel = varies                   ? kernels.varying
+                                    : call.weight != nullptr ? kernels.weighted[call.call]
+                                                             : kernels.plain[call.call];
   T parameters[kMaxParameters];
   for (int k = 0; k < signature.parameters; ++k) {
     parameters[k] = static_cast<T>(call.parameters[k]);

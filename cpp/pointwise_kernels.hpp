@@ -61,7 +61,13 @@ INLINE void copy_padded(const T* from, T* to, ptrdiff_t count) {
   copy(from, to, count);
 }
 
-template <class Loss, class T, unsigned wanted, bool varying>
+/// Whether terms have weights. Losses whose terms cost little have a kernel for each; for others a
+/// branch costs less than the time to compile twice as many.
+enum class Weights { no, yes, either };
+template <class Loss>
+constexpr bool is_cheap = cost_of<Loss>() < 3;
+
+template <class Loss, class T, unsigned wanted, Weights weights, bool varying>
 struct Kernel {
   using V = Vec<T>;
   static constexpr Signature signature = kSignature<Loss>;
@@ -151,8 +157,10 @@ struct Kernel {
       }
     };
     const auto store_plainly = [](bool, T* array, Format, ptrdiff_t i, V v) { v.store(array + i); };
+    const bool has_weight =
+        weights == Weights::either ? task.weight != nullptr : weights == Weights::yes;
     const auto finish = [&](Terms<V, inputs> results, ptrdiff_t i) {
-      if (task.weight != nullptr) {
+      if (has_weight) {
         prefetch(task.weight + first + i);
         results = weighted(results, V::load(task.weight + first + i), scale);
       } else {
@@ -160,14 +168,22 @@ struct Kernel {
       }
       store_all(results, i, store_otherwise<T>);
     };
-    const bool plain = task.weight == nullptr && !task.past_cache && !task.narrow;
+    const bool simple = !task.past_cache && !task.narrow;
+    const bool plain = simple && (weights == Weights::yes || !has_weight);
     for (ptrdiff_t i = 0; i < count; i += kTogether<T>) {
       prefetch(task, first + i);
       const auto some = terms(task, fixed, first + i);
       const auto more = terms(task, fixed, first + i + V::lanes);
       if (plain) {
-        store_all(scaled(some, scale), i, store_plainly);
-        store_all(scaled(more, scale), i + V::lanes, store_plainly);
+        if constexpr (weights == Weights::yes) {
+          prefetch(task.weight + first + i);
+          const T* weight = task.weight + first + i;
+          store_all(weighted(some, V::load(weight), scale), i, store_plainly);
+          store_all(weighted(more, V::load(weight + V::lanes), scale), i + V::lanes, store_plainly);
+        } else {
+          store_all(scaled(some, scale), i, store_plainly);
+          store_all(scaled(more, scale), i + V::lanes, store_plainly);
+        }
       } else {
         finish(some, i);
         finish(more, i + V::lanes);
@@ -244,13 +260,18 @@ struct Kernel {
 
 template <class Loss, class T>
 constexpr PointwiseKernel<T> varying_kernel() {
-  if constexpr (Loss::parameters > 0) return &Kernel<Loss, T, kValue | kGrad | kHess, true>::run;
+  if constexpr (Loss::parameters > 0)
+    return &Kernel<Loss, T, kValue | kGrad | kHess, Weights::either, true>::run;
   return nullptr;
 }
 
 template <class Loss, class T, int... calls>
 constexpr PointwiseKernels<T> kernels_of(Numbers<calls...>) {
-  return {{&Kernel<Loss, T, kCalls[calls], false>::run...}, varying_kernel<Loss, T>()};
+  constexpr Weights plain = is_cheap<Loss> ? Weights::no : Weights::either;
+  constexpr Weights weighted = is_cheap<Loss> ? Weights::yes : Weights::either;
+  return {{&Kernel<Loss, T, kCalls[calls], plain, false>::run...},
+          {&Kernel<Loss, T, kCalls[calls], weighted, false>::run...},
+          varying_kernel<Loss, T>()};
 }
 
 template <class Losses>

@@ -161,11 +161,7 @@ double RowwiseEvaluation::weight_sum() {
   if (probabilities || labels_count || (labelled_ && has(weight_))) {
     return single_ ? fastloss::weight_sum<float>(rows_) : fastloss::weight_sum<double>(rows_);
   }
-  if (!has(weight_)) return static_cast<double>(term_count_);
-  // Row by row, also where a weight stands for several: a multiple of a sum is rounded twice.
-  const Level& level = active_level();
-  return single_ ? sum_of<float>(level, *rows_.weight, term_count_)
-                 : sum_of<double>(level, *rows_.weight, term_count_);
+  return single_ ? sum_of_weights<float>() : sum_of_weights<double>();
 }
 
 double RowwiseEvaluation::evaluate(double scale) {

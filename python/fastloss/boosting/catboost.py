@@ -104,6 +104,8 @@ def catboost_metric(loss: Loss | str, **parameters: Any) -> CatBoostMetric:
 class CatBoostObjective(Objective):
     """The derivatives of −loss, of a range of elements."""
 
+    no_jit = True  # for CatBoost, which would try to compile the method below with numba, and warn
+
     def calc_ders_range(self, approxes: Any, targets: Any, weights: Any) -> Array:
         """Return an array of shape (n, 2): first and second derivatives of −loss."""
         pred = np.asarray(approxes, dtype=np.float64)
@@ -114,6 +116,8 @@ class CatBoostObjective(Objective):
 
 class CatBoostMetric(Metric):
     """The mean of a loss, as CatBoost adds it up from parts."""
+
+    no_jit = True
 
     def is_max_optimal(self) -> bool:
         """Tell that less is better."""

@@ -231,7 +231,7 @@ struct PointwiseTable {
 /// The same of row-wise losses.
 #define FASTLOSS_ROWWISE_LISTS(f, level)                                                        \
   f(level, cross_entropy) f(level, labels) f(level, multiclass_margins) f(level, distributions) \
-      f(level, multilabel)
+      f(level, multilabel) f(level, embeddings) f(level, boxes) f(level, similarities)
 /// And of overlap losses.
 #define FASTLOSS_OVERLAP_LISTS(f, level) f(level, segmentation)
 #define FASTLOSS_COUNT(level, name) +1

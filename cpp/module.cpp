@@ -76,6 +76,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
       },
       py::arg("family"), py::arg("name"), py::arg("arguments"), py::arg("targets"),
       py::arg("parameters"), py::arg("options"));
+  m.def("row_length", [](int loss) { return row_length(registered_loss(loss)); }, py::arg("loss"));
   m.def(
       "kernel_signatures",
       [](const std::string& family) {

@@ -93,6 +93,12 @@ int register_loss(Family family, std::string name, std::vector<std::string> argu
   return static_cast<int>(losses().size()) - 1;
 }
 
+int row_length(const Loss& loss) {
+  const auto [table, index] = loss.place;
+  return loss.family == Family::rowwise ? levels().front().rowwise[table]->losses[index].row_length
+                                        : 0;
+}
+
 const Loss& registered_loss(int number) {
   if (number < 0 || number >= static_cast<int>(losses().size())) {
     throw std::invalid_argument("no loss has this number");

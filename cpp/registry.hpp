@@ -72,6 +72,9 @@ int register_loss(Family family, std::string name, std::vector<std::string> argu
 
 const Loss& registered_loss(int number);
 
+/// Which length each row of a loss has; 0: any.
+int row_length(const Loss& loss);
+
 /// The signatures of a family's kernels.
 std::vector<Signature> kernel_signatures(Family family);
 

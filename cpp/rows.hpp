@@ -127,7 +127,13 @@ struct OneRow : Rows<T> {
       body(part(start), part(start + half), position);
     }
   }
-  INLINE static T fold(Vec<T> v, auto op) { return FASTLOSS_LEVEL::fold(v, op); }
+  template <class E>
+  INLINE static E fold(Vec<E> v, auto op) {
+    return FASTLOSS_LEVEL::fold(v, op);
+  }
+  INLINE static double fold(Widened v, auto op) {
+    return fold(Vec<double>(op(v.low.raw, v.high.raw)), op);
+  }
   INLINE T at_label(const T* row) const { return row[label]; }
   INLINE T of_label(const T* weights) const { return weights[label]; }
   INLINE void put_at_label(T* row, double x) const { row[label] = static_cast<T>(x); }
@@ -196,7 +202,7 @@ struct RowPerLane : Rows<T> {
     for (; k + 1 < this->classes; k += 2) body(ClassSpan<T>{k}, ClassSpan<T>{k + 1}, 0);
     if (k < this->classes) body(ClassSpan<T>{k}, NoSpan<T>{}, 0);
   }
-  INLINE static Vec<T> fold(Vec<T> v, auto) { return v; }
+  INLINE static auto fold(auto v, auto) { return v; }
   INLINE Vec<T> at_label(const T* rows) const {
     return each_lane([&](int lane) { return rows[place(lane)]; });
   }

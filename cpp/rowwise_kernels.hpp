@@ -155,7 +155,11 @@ void run_bundles(const RowwiseTask<T>& task) {
     rows.factor = load_numbers<typename RowPerLane<T>::Number>(factor);
     for (int k = 0; k < numbers_of<Loss>(); ++k) {
       const T* numbers = task.numbers[inputs + Loss::targets + k] + start;
-      rows.numbers[k] = load_first(numbers, count, Vec<T>(0));
+      T present[lanes];
+      for (int lane = 0; lane < lanes; ++lane) {
+        present[lane] = bundle.present[lane] ? numbers[lane] : 0;
+      }
+      rows.numbers[k] = Vec<T>::load(present);
     }
     for (int k = 0; k < row_arguments; ++k) {
       bundle.read(task.arguments[k] + start, arguments[k]);
@@ -174,20 +178,24 @@ void run_bundles(const RowwiseTask<T>& task) {
   }
 }
 
-template <class Loss, class T, unsigned wanted>
-void run(const RowwiseTask<T>& task) {
-  if (task.classes <= kShortRow) {
-    run_bundles<Loss, T, wanted>(task);
-  } else {
-    run_rows<Loss, T, wanted>(task);
-  }
-}
-
 /// Which length every row has, or 0.
 template <class Loss>
 constexpr int row_length_of() {
   if constexpr (requires { Loss::row_length; }) return Loss::row_length;
   return 0;
+}
+
+template <class Loss, class T, unsigned wanted>
+void run(const RowwiseTask<T>& task) {
+  constexpr bool always_short = row_length_of<Loss>() > 0;
+  if constexpr (always_short) {
+    static_assert(row_length_of<Loss>() <= kShortRow);
+    run_bundles<Loss, T, wanted>(task);
+  } else if (task.classes <= kShortRow) {
+    run_bundles<Loss, T, wanted>(task);
+  } else {
+    run_rows<Loss, T, wanted>(task);
+  }
 }
 /// How many labels there are beyond the number of scores.
 template <class Loss>

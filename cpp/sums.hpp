@@ -101,7 +101,8 @@ class LaneSum {
 
 /// A sum inside of a term, which is rounded to Element in the end: of doubles all is kept, floats
 /// are added plainly in double, with far more digits than that needs. A pair of one sign may be
-/// added to each other before: the many terms of a long row hide what that rounds away.
+/// added to each other before: the many terms of a long row hide what that rounds away. Products
+/// are of numbers of double precision.
 template <class Element>
 class InnerSum;
 
@@ -109,6 +110,7 @@ template <>
 class InnerSum<double> : LaneSum {
  public:
   INLINE void add(auto v, int position) { add_of_any_sign(v, position); }
+  INLINE void add_product(Vec<double> a, Vec<double> b, int position) { add(a * b, position); }
   INLINE void add_pair(Vec<double> a, Vec<double> b, int position) { add(a + b, position); }
   INLINE ExactSum<double> total() const {
     const Sum sum = LaneSum::total();
@@ -125,6 +127,10 @@ class InnerSum<float> {
     lanes_[2 * position + 1] = lanes_[2 * position + 1] + v.high;
   }
   INLINE void add(Vec<float> v, int position) { add(widen(v), position); }
+  INLINE void add_product(Widened a, Widened b, int position) {
+    lanes_[2 * position] = fma(a.low, b.low, lanes_[2 * position]);
+    lanes_[2 * position + 1] = fma(a.high, b.high, lanes_[2 * position + 1]);
+  }
   INLINE void add_pair(Vec<float> a, Vec<float> b, int position) { add(a + b, position); }
   INLINE ExactSum<double> total() const {
     Vec<double> lanes[2 * kVectorsPerBlock];
@@ -151,6 +157,7 @@ class InnerSumPerLane<Vec<double>> {
     high_ = sum;
     low_ = low_ + error;
   }
+  INLINE void add_product(Vec<double> a, Vec<double> b, int) { add(a * b, 0); }
   INLINE void add_pair(Vec<double> a, Vec<double> b, int) {
     add(a, 0);
     add(b, 0);
@@ -171,6 +178,9 @@ class InnerSumPerLane<Widened> {
   INLINE void add(Vec<float> v, int) {
     const Widened wide = widen(v);
     sum_ = {sum_.low + wide.low, sum_.high + wide.high};
+  }
+  INLINE void add_product(Widened a, Widened b, int) {
+    sum_ = {fma(a.low, b.low, sum_.low), fma(a.high, b.high, sum_.high)};
   }
   INLINE void add_pair(Vec<float> a, Vec<float> b, int) {
     add(a, 0);

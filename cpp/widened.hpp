@@ -25,10 +25,15 @@ INLINE Widened operator/(Widened a, Widened b) { return {a.low / b.low, a.high /
 INLINE Widened operator-(Widened a) { return {-a.low, -a.high}; }
 INLINE WidenedMask operator<(Widened a, Widened b) { return {a.low < b.low, a.high < b.high}; }
 INLINE WidenedMask operator>(Widened a, Widened b) { return {a.low > b.low, a.high > b.high}; }
+INLINE WidenedMask operator<=(Widened a, Widened b) { return {a.low <= b.low, a.high <= b.high}; }
+INLINE WidenedMask operator>=(Widened a, Widened b) { return {a.low >= b.low, a.high >= b.high}; }
 INLINE WidenedMask operator==(Widened a, Widened b) { return {a.low == b.low, a.high == b.high}; }
 INLINE WidenedMask operator!=(Widened a, Widened b) { return {a.low != b.low, a.high != b.high}; }
 INLINE WidenedMask operator&(WidenedMask a, WidenedMask b) {
   return {a.low & b.low, a.high & b.high};
+}
+INLINE WidenedMask operator|(WidenedMask a, WidenedMask b) {
+  return {a.low | b.low, a.high | b.high};
 }
 INLINE bool any(WidenedMask condition) { return any(condition.low | condition.high); }
 INLINE Widened select(WidenedMask condition, Widened a, Widened b) {
@@ -40,11 +45,20 @@ INLINE Widened fma(Widened a, Widened b, Widened c) {
 INLINE Widened abs(Widened x) {
   return each_half([](auto half) { return abs(half); }, x);
 }
+INLINE Widened copysign(Widened magnitude, Widened sign) {
+  return each_half([](auto a, auto b) { return copysign(a, b); }, magnitude, sign);
+}
+INLINE Widened sqrt(Widened x) {
+  return each_half([](auto half) { return sqrt(half); }, x);
+}
 INLINE Widened exp(Widened x) {
   return each_half([](auto half) { return exp(half); }, x);
 }
 INLINE Widened tanh(Widened x) {
   return each_half([](auto half) { return tanh(half); }, x);
+}
+INLINE Widened pow(Widened x, Widened y) {
+  return each_half([](auto a, auto b) { return pow(a, b); }, x, y);
 }
 INLINE Widened times_power_of_two(Widened x, Widened n) {
   return each_half([](auto a, auto b) { return times_power_of_two(a, b); }, x, n);
@@ -83,6 +97,10 @@ template <>
 INLINE Widened load_numbers(const double* p) {
   return {Vec<double>::load(p), Vec<double>::load(p + Vec<double>::lanes)};
 }
+
+/// What the elements of rows of T are in double precision, a vector at a time.
+template <class T>
+using Wide = typename Doubles<Vec<T>>::type;
 
 template <class A, class B>
 constexpr bool same = false;

@@ -17,6 +17,7 @@ import numpy as np
 
 from cases import METHODS, REDUCTIONS, Call, parts
 from fastloss import _core
+from fastloss.reference import terms
 
 FACTOR = 8.0
 _STEP = np.longdouble(2) ** -36
@@ -53,11 +54,16 @@ def reference(call: Call, method: str, dtype: Any) -> Any:
 
 
 def sizes(call: Call, dtype: Any) -> dict[str, list[Any]]:
-    """Return |exact| + Σ |x·∂exact/∂x| for each term: of the values, the grads, the hesses."""
+    """Return |exact| + Σ |x·∂exact/∂x| for each term: of the values, the grads, the hesses.
+
+    A sum of parts that may cancel counts as its largest part.
+    """
     exact = exactly(call.given(reduction="none"), dtype)
     with np.errstate(all="ignore"):
         base = parts(exact.reference(_EVERYTHING))
         totals = [np.abs(part) for part in base]
+        if not call.loss.formula.takes_labels:
+            totals = list(map(np.maximum, totals, _sizes_of_parts(exact)))
         for changes in _changes(exact):
             largest = [np.zeros_like(part) for part in base]
             for changed in changes:
@@ -67,6 +73,16 @@ def sizes(call: Call, dtype: Any) -> dict[str, list[Any]]:
                 totals[k] += np.where(np.isfinite(change), change, 0)
     inputs = len(call.loss.inputs)
     return {"value": totals[:1], "grad": totals[1 : 1 + inputs], "hess": totals[1 + inputs :]}
+
+
+def _sizes_of_parts(call: Call) -> Iterator[Any]:
+    """Yield the size of the largest part of each result."""
+    parameters = {name: call.keywords[name] for name in call.loss.parameters}
+    value, grads, hesses = terms(call.loss.formula, dict(call.arrays), parameters)
+    weight = np.broadcast_to(call.keywords.get("weight", 1), call.terms_shape)
+    for result in (value, *grads, *hesses):
+        size = result.size()
+        yield size * np.abs(weight.reshape(weight.shape + (1,) * (size.ndim - weight.ndim)))
 
 
 def _changes(call: Call) -> Iterator[list[Call]]:

@@ -22,11 +22,13 @@ DTYPES = (np.float32, np.float64)
 LOSSES = tuple(fl.losses.values())
 
 
-def losses(function: Callable[..., None]) -> Callable[..., None]:
-    """Run a test for every loss of the registry."""
-    return pytest.mark.parametrize("loss", [pytest.param(x, id=x.__name__) for x in LOSSES])(
-        function
-    )
+def _each(losses: tuple[Any, ...]) -> Callable[..., Any]:
+    return pytest.mark.parametrize("loss", [pytest.param(x, id=x.__name__) for x in losses])
+
+
+losses = _each(LOSSES)
+"""Runs a test for every loss of the registry."""
+losses_with_targets = _each(tuple(loss for loss in LOSSES if loss.targets))
 
 
 def settings(which: list[Setting]) -> Callable[..., Any]:
@@ -143,7 +145,7 @@ class Source(Protocol):
 def make_call(
     setting: Setting, shape: tuple[int, ...], dtype: Any = np.float64, seed: int = 0
 ) -> Call:
-    """Draw valid arguments; in row-wise losses the last length is the number of classes.
+    """Draw valid arguments; in row-wise losses rows lie last, and have that loss's own length.
 
     Masks lie along the third axis on; with fewer lengths, the last one is that of a mask.
     """
@@ -157,12 +159,28 @@ def make_call_from(source: Source, setting: Setting, shape: tuple[int, ...], dty
     if loss.family == "overlap" and len(shape) < 3:
         shape = (*shape[:-1], *[1] * (3 - len(shape)), *shape[-1:])
     arrays = {}
+    if loss.formula.row_length:
+        shape = (*shape[:-1], loss.formula.row_length)
     for name in arguments_of(loss):
         if name in loss.inputs:
-            arrays[name] = source.inside(setting.input_domain[name], shape).astype(dtype)
+            arrays[name] = _input(source, setting, name, arrays, shape).astype(dtype)
         else:
             arrays[name] = _target(source, setting, name, shape, dtype)
     return Call(loss, arrays, dict(setting.parameters))
+
+
+def _input(
+    source: Source,
+    setting: Setting,
+    name: str,
+    before: Mapping[str, np.ndarray],
+    shape: tuple[int, ...],
+) -> np.ndarray:
+    """Draw an input; every other row of a second or third one is near that of the first."""
+    x = source.inside(setting.input_domain[name], shape)
+    if before and setting.loss.family == "rowwise":
+        x[::2] = before[setting.loss.inputs[0]][::2] + x[::2] / 16
+    return x
 
 
 def _target(

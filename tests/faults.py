@@ -207,7 +207,7 @@ def _reductions(call: Call) -> Iterator[Fault]:
 
 
 def _rowwise(setting: Setting, call: Call) -> Iterator[Fault]:
-    first, target = call.loss.inputs[0], call.loss.targets[0]
+    first = call.loss.inputs[0]
     ndim, classes = call.first.ndim, call.label_count
     for x, error in [
         (ndim, ValueError),
@@ -224,8 +224,12 @@ def _rowwise(setting: Setting, call: Call) -> Iterator[Fault]:
     yield Fault("scores without dimensions", number, first, ValueError, "")
     no_class = call.map(lambda x: x[..., :0], (first,))
     yield Fault("no classes", no_class, first, ValueError, "shape")
+    if call.loss.formula.row_length:
+        longer = call.map(lambda x: np.concatenate([x, x[..., :1]], axis=-1))
+        yield Fault("rows of another length", longer, first, ValueError, f"{classes + 1})")
     if not takes_labels(call.loss):
         return
+    target = call.loss.targets[0]
     for wrong in [classes - 1, classes + 1, 1]:
         given = call.given(class_weight=np.ones(wrong))
         yield Fault(f"{wrong} class weights", given, "class_weight", ValueError, f"({wrong},)")

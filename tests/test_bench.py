@@ -20,7 +20,14 @@ from fastloss.bench import contest, experiments, peers, targets
 from fastloss.bench.contest import FASTLOSS, ROOFLINES, compare
 from fastloss.bench.experiments import EXPERIMENTS, Experiment
 from fastloss.bench.peers import Call, Contestant, by_numpy, flat
-from fastloss.bench.problems import DTYPES, Problem, parse_shape, problems, shapes_beyond_cache
+from fastloss.bench.problems import (
+    DTYPES,
+    Problem,
+    fitting,
+    parse_shape,
+    problems,
+    shapes_beyond_cache,
+)
 from fastloss.bench.results import Results, Row
 from fastloss.bench.targets import TARGETS, Target, time_of, verdicts
 from fastloss.bench.timing import Quartiles, Timed, interleaved
@@ -37,7 +44,7 @@ each_dtype = pytest.mark.parametrize("dtype", DTYPES)
 
 
 def tiny(loss: Any, dtype: str = "float32") -> Problem:
-    return Problem(loss, dtype, TINY[loss.family])
+    return Problem(loss, dtype, fitting(loss, TINY[loss.family]))
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import fastloss as fl
-from cases import arguments_of, losses, sample
+from cases import arguments_of, losses, losses_with_targets, sample
 from fastloss.accuracy.settings import takes_labels
 
 KEYS = ["version", "numerics version", "compiler", "isa", "isa available", "threads"]
@@ -46,7 +46,7 @@ def test_wrong_mode(mode: Any) -> None:
 # ---- check_target -----------------------------------------------------------------------------
 
 
-@losses
+@losses_with_targets
 def test_targets_of_the_domain(loss: Any) -> None:
     domain = loss.domain[loss.targets[0]]
     for shape in ((50,), (5, 10), ()):
@@ -58,7 +58,7 @@ def test_targets_of_the_domain(loss: Any) -> None:
     assert fl.check_target(loss, np.array([True, True])) is None
 
 
-@losses
+@losses_with_targets
 def test_targets_outside_the_domain(loss: Any) -> None:
     domain = loss.domain[loss.targets[0]]
     bad = [np.nan]
@@ -84,7 +84,7 @@ def test_labels(loss: Any) -> None:
             fl.check_target(loss, [0, 7, -1])
 
 
-@losses
+@losses_with_targets
 @pytest.mark.parametrize("dtype", ["complex128", "object", "U1", "M8[s]"])
 def test_targets_of_wrong_types(loss: Any, dtype: str) -> None:
     with pytest.raises(TypeError, match=r"^check_target: argument 'target': expected .+, got dty"):
@@ -97,11 +97,19 @@ def test_something_that_is_no_loss(loss: Any) -> None:
         fl.check_target(loss, [1.0])
 
 
+def test_a_loss_without_targets() -> None:
+    message = r"^check_target: argument 'loss': expected one with a target, got "
+    with pytest.raises(TypeError, match=message):
+        fl.check_target(fl.cosine_distance, [1.0])
+
+
 @losses
 def test_calls_do_not_check(loss: Any) -> None:
     """The formula applies to whatever floating targets hold."""
-    if loss.formula.targets.get(loss.targets[0]) != "labels":
-        wrong = [np.full((2, 1, 3), 0.75 if x in loss.inputs else 7.5) for x in arguments_of(loss)]
+    kinds, length = loss.formula.targets, loss.formula.row_length or 3
+    if "labels" not in kinds.values():
+        ends = {x: () if kinds.get(x) == "number" else (length,) for x in arguments_of(loss)}
+        wrong = [np.full((2, 1, *ends[x]), 0.75 if x in loss.inputs else 7.5) for x in ends]
         with np.errstate(invalid="ignore"):
             expected = loss.reference(*wrong)
         np.testing.assert_allclose(loss(*wrong), expected, rtol=1e-9)

@@ -45,7 +45,7 @@ def sections(function: Any) -> dict[str, str]:
 
 def documented(section: str) -> list[str]:
     """Return the names that a section describes, in their order."""
-    lines = re.findall(r"^([\w, *]+?)(?: : .+)?$", section, re.M)
+    lines = re.findall(r"^([\w*][\w, *]*?)(?: : .+)?$", section, re.M)
     return [name.lstrip("*") for line in lines for name in line.split(", ")]
 
 

@@ -191,3 +191,18 @@ def test_distillation() -> None:
     value, grad = fl.distillation.value_and_grad(student, teacher, temperature=2.0)
     assert value == pytest.approx(float(expected), rel=1e-10)
     np.testing.assert_allclose(grad, slope, rtol=1e-10, atol=1e-15)
+
+
+@pytest.mark.parametrize("name", ["cosine_distance", "triplet_margin"])
+def test_embeddings(name: str) -> None:
+    """Triplets without eps, which optax has below the root."""
+    inputs = np.random.default_rng(93).normal(size=(2 if name == "cosine_distance" else 3, 50, 7))
+    options: dict[str, Any] = {} if name == "cosine_distance" else {"eps": 0.0}
+    function = getattr(optax.losses, name if name == "cosine_distance" else f"{name}_loss")
+    total = jax.grad(lambda *x: function(*x, **options).sum(), tuple(range(len(inputs))))
+    with jax.enable_x64(True):
+        expected, slopes = function(*inputs, **options), total(*inputs)
+    value, grads = fl.losses[name].value_and_grad(*inputs, reduction="none", **options)
+    np.testing.assert_allclose(value, expected, rtol=1e-10, atol=1e-14)
+    for grad, slope in zip(grads, slopes, strict=True):
+        np.testing.assert_allclose(grad, slope, rtol=1e-10, atol=1e-14)

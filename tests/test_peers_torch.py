@@ -673,6 +673,50 @@ def test_multilabel_soft_margin(generator: np.random.Generator, reduction: str) 
     assert_close(own, expected)
 
 
+@each_reduction
+def test_cosine_distance(generator: np.random.Generator, reduction: str) -> None:
+    """Of rows that are not so short that PyTorch takes them for longer ones."""
+    inputs = list(generator.normal(size=(2, 40, 9)))
+
+    def distance(x: Any, y: Any) -> Any:
+        terms = 1 - torch.nn.functional.cosine_similarity(x, y)
+        return {"mean": terms.mean, "sum": terms.sum, "none": lambda: terms}[reduction]()
+
+    expected = theirs(distance, inputs)
+    assert_close(fl.cosine_distance.value_and_grad(*inputs, reduction=reduction), expected)
+
+
+@each_reduction
+@pytest.mark.parametrize("margin", [-0.5, 0.0, 0.25])
+def test_cosine_embedding(generator: np.random.Generator, reduction: str, margin: float) -> None:
+    inputs = list(generator.normal(size=(2, 40, 9)))
+    target = generator.choice([-1.0, 1.0], 40)
+    expected = theirs(
+        torch.nn.functional.cosine_embedding_loss,
+        inputs,
+        torch.tensor(target),
+        margin=margin,
+        reduction=reduction,
+    )
+    own = fl.cosine_embedding.value_and_grad(*inputs, target, margin=margin, reduction=reduction)
+    assert_close(own, expected)
+
+
+@each_reduction
+@pytest.mark.parametrize("swap", [False, True])
+@pytest.mark.parametrize("p", [1.0, 1.5, 2.0, 3.0])
+@pytest.mark.parametrize(("margin", "eps"), [(1.0, 1e-6), (0.25, 0.1)])
+def test_triplet_margin(  # noqa: PLR0917
+    generator: np.random.Generator, reduction: str, swap: bool, p: float, margin: float, eps: float
+) -> None:
+    inputs = list(generator.normal(size=(3, 40, 9)))
+    options: dict[str, Any] = {"margin": margin, "p": p, "eps": eps, "swap": swap}
+    function = torch.nn.functional.triplet_margin_loss
+    expected = theirs(function, inputs, reduction=reduction, **options)
+    own = fl.triplet_margin.value_and_grad(*inputs, reduction=reduction, **options)
+    assert_close(own, expected)
+
+
 @pytest.mark.parametrize("order", ["torch first", "fastloss first"])
 def test_both_in_one_process(generator: np.random.Generator, order: str) -> None:
     """Two users of OpenMP in turns."""

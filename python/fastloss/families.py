@@ -310,8 +310,15 @@ def _declare(
         len(family.options),
     )
     kinds = {name: domains[name].kind for name in targets}
-    more_labels = sum(domain.more for domain in domains.values() if isinstance(domain, Labels))
-    formula = Formula(body, family.name, arguments, kinds, tuple(parameters), more_labels)
+    formula = Formula(
+        body,
+        family.name,
+        arguments,
+        kinds,
+        tuple(parameters),
+        more_labels=sum(domain.more for domain in domains.values() if isinstance(domain, Labels)),
+        row_length=_core.row_length(number),
+    )
     reference.register(number, formula)
 
     def methods(make: Callable[..., Any], qualname: str) -> Any:

@@ -68,6 +68,7 @@ class Formula:
     targets: Mapping[str, TargetKind]
     parameters: tuple[str, ...]
     more_labels: int = 0  # than a row has scores
+    row_length: int = 0  # which each row has; 0: any
 
     @property
     def takes_labels(self) -> bool:

@@ -26,7 +26,7 @@ def check_target(loss: Loss, target: ArrayLike) -> None:
     Raises
     ------
     TypeError
-        If `loss` is not a loss, or the targets are not real numbers.
+        If `loss` is not a loss with a target, or the targets are not real numbers.
     ValueError
         If a target is NaN or outside the domain; the message says which is the first.
 
@@ -40,8 +40,10 @@ def check_target(loss: Loss, target: ArrayLike) -> None:
     ValueError: check_target: argument 'target': expected a number in [0, 1], got 2 at index 2
     """
     domains = getattr(loss, "domain", None)
-    if not domains:
+    if domains is None:
         raise TypeError(f"check_target: argument 'loss': expected a loss, got {loss!r}")
+    if not domains:
+        raise TypeError(f"check_target: argument 'loss': expected one with a target, got {loss!r}")
     values = np.asarray(target)
     if is_narrow(values.dtype):
         values = values.astype(np.float32)

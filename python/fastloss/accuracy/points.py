@@ -29,6 +29,7 @@ def drawn(setting: Setting, dtype: Any, count: int, seed: int) -> Arrays:
     loss = setting.loss
     if loss.family == "rowwise":
         classes = CLASSES[seed % len(CLASSES)] if seed % 100 else MANY_CLASSES
+        classes = loss.formula.row_length or classes
         return _rows(setting, dtype, max(count // classes, 1), classes, generator)
     if loss.family == "overlap":
         elements = ELEMENTS[seed % len(ELEMENTS)]
@@ -175,8 +176,11 @@ def _row_targets(  # noqa: PLR0917
 def _rows_of(setting: Setting, numbers: Array, variant: int) -> Arrays:
     """Make rows of 1024 scores and a first one that is 0 or so; without NaN and +inf."""
     loss = setting.loss
-    scores = np.where(np.isnan(numbers) | np.isposinf(numbers), 0, numbers).reshape(-1, 1024).copy()
-    scores = np.concatenate([np.full_like(scores[:, :1], (0, 3.25)[variant % 2]), scores], axis=1)
+    scores = np.where(np.isnan(numbers) | np.isposinf(numbers), 0, numbers)
+    scores = scores.reshape(-1, loss.formula.row_length or 1024).copy()
+    if not loss.formula.row_length:
+        first = np.full_like(scores[:, :1], (0, 3.25)[variant % 2])
+        scores = np.concatenate([first, scores], axis=1)
     labels = np.where(np.arange(len(scores)) % 2, 0, scores.shape[1] - 1)
     arrays = {name: np.roll(scores, k, axis=0) for k, name in enumerate(loss.inputs)}
     for name, domain in loss.domain.items():

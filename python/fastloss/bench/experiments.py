@@ -14,7 +14,7 @@ import numpy as np
 import fastloss as fl
 from fastloss import _core
 from fastloss.bench.contest import out_for
-from fastloss.bench.problems import SHAPES, Array, Arrays, Problem
+from fastloss.bench.problems import SHAPES, Array, Arrays, Problem, fitting
 from fastloss.bench.results import Row
 from fastloss.bench.timing import Timed, interleaved
 
@@ -43,7 +43,7 @@ class Experiment:
         for name, loss in fl.losses.items():
             for shape in self.shapes[loss.family]:
                 if name in self.losses or not self.losses:
-                    yield Problem(loss, "float32", shape)
+                    yield Problem(loss, "float32", fitting(loss, shape))
 
     def measure(self, problem: Problem) -> Row:
         """Time the calls in turns."""

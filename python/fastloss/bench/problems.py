@@ -118,6 +118,12 @@ def _numbers(
     return np.where(domain.contains(x), x, ends)
 
 
+def fitting(loss: Loss, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return a shape of as many elements, if rows of the loss have a length of their own."""
+    length = loss.formula.row_length
+    return (math.prod(shape) // length, length) if length else shape
+
+
 def problems(
     losses: Iterable[Loss],
     dtypes: Iterable[str] = DTYPES,
@@ -129,7 +135,7 @@ def problems(
         for dtype in dtypes:
             for shape in usual if shapes is None else shapes:
                 if len(shape) == len(usual[0]):
-                    yield Problem(loss, dtype, shape)
+                    yield Problem(loss, dtype, fitting(loss, shape))
 
 
 def parse_shape(text: str) -> tuple[int, ...]:

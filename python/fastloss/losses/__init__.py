@@ -4,9 +4,11 @@
 from fastloss.families import losses
 from fastloss.losses import (
     binary,
+    boxes,
     counts,
     cross_entropy,
     distributions,
+    embeddings,
     labels,
     margins,
     multiclass_margins,
@@ -14,13 +16,16 @@ from fastloss.losses import (
     regression,
     robust,
     segmentation,
+    similarities,
 )
 
 __all__ = [
     "binary",
+    "boxes",
     "counts",
     "cross_entropy",
     "distributions",
+    "embeddings",
     "labels",
     "losses",
     "margins",
@@ -29,4 +34,5 @@ __all__ = [
     "regression",
     "robust",
     "segmentation",
+    "similarities",
 ]

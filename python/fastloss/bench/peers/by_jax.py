@@ -142,6 +142,31 @@ def distillation(logits: Any, target: Any) -> Any:
     return jnp.sum(jnp.exp(p) * (p - q), axis=-1)
 
 
+def cosine(x: Any, y: Any) -> Any:
+    """Cosine of the angle between embeddings."""
+    norms = jnp.linalg.norm(x, axis=-1) * jnp.linalg.norm(y, axis=-1)
+    return jnp.sum(x * y, axis=-1) / norms
+
+
+def cosine_embedding(input1: Any, input2: Any, target: Any) -> Any:
+    """Cosine distance of what belongs together, cosine of what does not."""
+    c = cosine(input1, input2)
+    return jnp.where(target > 0, 1 - c, jnp.maximum(c, 0))
+
+
+def contrastive(input1: Any, input2: Any, target: Any) -> Any:
+    """Distance of what belongs together, and what is missing to 1 of other distances."""
+    d = jnp.linalg.norm(input1 - input2, axis=-1)
+    return target * d + (1 - target) * jnp.maximum(1 - d, 0)
+
+
+def triplet_margin(anchor: Any, positive: Any, negative: Any) -> Any:
+    """Triplet loss."""
+    near = jnp.linalg.norm(anchor - positive + 1e-6, axis=-1)
+    far = jnp.linalg.norm(anchor - negative + 1e-6, axis=-1)
+    return jnp.maximum(near - far + 1, 0)
+
+
 LOSSES: dict[str, Callable[..., Any]] = {
     "mse": lambda pred, target: (pred - target) ** 2,
     "mae": lambda pred, target: jnp.abs(pred - target),
@@ -179,6 +204,10 @@ LOSSES: dict[str, Callable[..., Any]] = {
     "ranking_softmax": ranking_softmax,
     "distillation": distillation,
     "multilabel_soft_margin": binary_cross_entropy_with_logits,  # the mean is the same
+    "cosine_distance": lambda x, y: 1 - cosine(x, y),
+    "cosine_embedding": cosine_embedding,
+    "contrastive": contrastive,
+    "triplet_margin": triplet_margin,
 }
 
 

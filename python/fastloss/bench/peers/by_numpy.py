@@ -737,6 +737,83 @@ def multilabel_soft_margin(logits: Array, target: Array) -> ValueAndGrad:
     return binary_cross_entropy_with_logits(logits, target)
 
 
+def norms(rows: Array) -> Array:
+    """Return the norm of each row, as a column."""
+    lengths: Array = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+    return lengths[:, None]
+
+
+def angles(input1: Array, input2: Array) -> tuple[Array, Array, tuple[Array, Array]]:
+    """Return 1 - cosine without cancellation, the cosine, and the negative cosine's gradients."""
+    norm1, norm2 = norms(input1), norms(input2)
+    u, v = input1 / norm1, input2 / norm2
+    apart = u - v
+    distance = np.einsum("ij,ij->i", apart, apart)
+    distance /= 2
+    cosine = np.einsum("ij,ij->i", u, v)
+    grad1 = np.multiply(u, cosine[:, None], out=apart)
+    grad1 -= v
+    grad1 /= norm1
+    v *= cosine[:, None]
+    v -= u
+    v /= norm2
+    return distance, cosine, (grad1, v)
+
+
+def cosine_distance(input1: Array, input2: Array) -> ValueAndGrad:
+    """Cosine distance."""
+    distance, _, (grad1, grad2) = angles(input1, input2)
+    grad1 /= len(input1)
+    grad2 /= len(input1)
+    return float(np.mean(distance)), (grad1, grad2)
+
+
+def cosine_embedding(
+    input1: Array, input2: Array, target: Array, margin: float = 0.0
+) -> ValueAndGrad:
+    """Cosine distance of what belongs together, cosine of what does not."""
+    distance, cosine, (grad1, grad2) = angles(input1, input2)
+    excess = np.maximum(cosine - margin, 0)
+    slope = np.where(target > 0, 1, -(excess > 0).astype(cosine.dtype))[:, None]
+    slope /= len(input1)
+    grad1 *= slope
+    grad2 *= slope
+    return float(np.mean(np.where(target > 0, distance, excess))), (grad1, grad2)
+
+
+def contrastive(
+    input1: Array,
+    input2: Array,
+    target: Array,
+    pos_margin: float = 0.0,
+    neg_margin: float = 1.0,
+) -> ValueAndGrad:
+    """Distance of what belongs together, and what is missing to a margin of other distances."""
+    r = input1 - input2
+    d = norms(r)
+    y = target[:, None]
+    near, far = np.maximum(d - pos_margin, 0), np.maximum(neg_margin - d, 0)
+    slope = y * (near > 0) - (1 - y) * (far > 0)
+    slope /= np.where(d > 0, d, 1) * len(r)
+    r *= slope
+    return float(np.mean(y * near + (1 - y) * far)), (r, -r)
+
+
+def triplet_margin(
+    anchor: Array, positive: Array, negative: Array, margin: float = 1.0, eps: float = 1e-6
+) -> ValueAndGrad:
+    """Triplet loss with Euclidean distances."""
+    near, far = anchor - positive, anchor - negative
+    near += eps
+    far += eps
+    near_norm, far_norm = norms(near), norms(far)
+    excess = np.maximum(near_norm - far_norm + margin, 0)
+    counts = excess > 0
+    near *= counts / (near_norm * len(near))
+    far *= counts / (far_norm * len(far))
+    return float(np.mean(excess)), (near - far, -near, far)
+
+
 SPELLINGS: dict[str, Callable[..., ValueAndGrad]] = {
     "mse": mse,
     "mae": mae,
@@ -799,6 +876,10 @@ SPELLINGS: dict[str, Callable[..., ValueAndGrad]] = {
     "distillation": distillation,
     "multilabel_margin": multilabel_margin,
     "multilabel_soft_margin": multilabel_soft_margin,
+    "cosine_distance": cosine_distance,
+    "cosine_embedding": cosine_embedding,
+    "contrastive": contrastive,
+    "triplet_margin": triplet_margin,
 }
 
 

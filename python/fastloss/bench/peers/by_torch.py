@@ -37,6 +37,12 @@ def distillation(logits: Any, target: Any) -> Any:
     return F.kl_div(q, p, reduction="batchmean", log_target=True)
 
 
+def cosine_embedding(input1: Any, input2: Any, target: Any) -> Any:
+    """F.cosine_embedding_loss but for the 1e-12 that it adds to the squared norms."""
+    cosine = F.cosine_similarity(input1, input2)
+    return torch.mean(torch.where(target > 0, 1 - cosine, cosine.clamp(min=0)))
+
+
 LOSSES: dict[str, Callable[..., Any]] = {
     "mse": F.mse_loss,
     "mae": F.l1_loss,
@@ -61,6 +67,9 @@ LOSSES: dict[str, Callable[..., Any]] = {
     "kl_div": partial(F.kl_div, reduction="batchmean"),
     "distillation": distillation,
     "multilabel_soft_margin": F.multilabel_soft_margin_loss,
+    "cosine_distance": lambda x, y: torch.mean(1 - F.cosine_similarity(x, y)),
+    "cosine_embedding": cosine_embedding,
+    "triplet_margin": F.triplet_margin_loss,
 }
 
 

@@ -20,6 +20,7 @@ namespace {
    {FASTLOSS_ROWWISE_LISTS(FASTLOSS_TABLE_OF, level)},   \
    {FASTLOSS_OVERLAP_LISTS(FASTLOSS_TABLE_OF, level)},   \
    &level::row_function_table,                           \
+   &level::penalty_table,                                \
    &level::sum_kernels,                                  \
    &level::narrow_kernels,                               \
    &level::roofline_kernel,                              \

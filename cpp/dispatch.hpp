@@ -15,6 +15,7 @@ struct Level {
   const RowwiseTable* rowwise[kRowwiseTables];
   const OverlapTable* overlap[kOverlapTables];
   const RowwiseTable* row_functions;
+  const PointwiseTable* penalties;
   const SumKernels* sums;
   const NarrowKernels* narrow;
   const WordsKernel* roofline;

@@ -21,6 +21,8 @@ int value_count(const Loss& loss, int method) {
   const int before = inputs + targets + parameters + loss.options;
   if (method < 0 || method >= static_cast<int>(std::size(kMethods))) return -1;
   if (loss.family == Family::row_function) return method == 0 ? before + 1 : -1;
+  if (loss.family == Family::penalty) return method <= 2 ? before + 1 : -1;
+  if (loss.family == Family::proximal_step) return method == 0 ? before + 1 : -1;
   return before + (kMethods[method].wanted != 0 ? 4 : 1);
 }
 
@@ -35,6 +37,8 @@ Method method_of(const Loss& function) {
 PyObject* run(const Loss& loss, const Method& method, const Request& request) {
   switch (loss.family) {
     case Family::pointwise:
+    case Family::penalty:
+    case Family::proximal_step:
       return PointwiseEvaluation(loss, method, request).run();
     case Family::rowwise:
     case Family::row_function:
@@ -69,6 +73,12 @@ PyObject* evaluate(const Loss& loss, int method, PyObject* const* values) {
       static PyObject* const none = PyUnicode_InternFromString("none");
       const Request request{values, parameters, options, Py_None, none, Py_None, last[0]};
       return run(loss, method_of(loss), request);
+    }
+    if (loss.family == Family::penalty || loss.family == Family::proximal_step) {
+      static PyObject* const sum = PyUnicode_InternFromString("sum");
+      static constexpr Method step = {"", 1, kCalls[1]};  // in the place of a gradient
+      const Request request{values, parameters, options, Py_None, sum, Py_None, last[0]};
+      return run(loss, loss.family == Family::penalty ? kMethods[method] : step, request);
     }
     const bool reduces = kMethods[method].wanted != 0;
     const Request request{values,

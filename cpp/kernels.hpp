@@ -261,6 +261,7 @@ struct ElementaryTable {
   FASTLOSS_ROWWISE_LISTS(FASTLOSS_DECLARE_ROWWISE, level)     \
   FASTLOSS_OVERLAP_LISTS(FASTLOSS_DECLARE_OVERLAP, level)     \
   extern const RowwiseTable row_function_table;               \
+  extern const PointwiseTable penalty_table;                  \
   extern const SumKernels sum_kernels;                        \
   extern const NarrowKernels narrow_kernels;                  \
   extern const WordsKernel roofline_kernel;                   \

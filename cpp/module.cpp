@@ -20,6 +20,8 @@ Family family_of(const std::string& name) {
   if (name == "rowwise") return Family::rowwise;
   if (name == "overlap") return Family::overlap;
   if (name == "row function") return Family::row_function;
+  if (name == "penalty") return Family::penalty;
+  if (name == "proximal step") return Family::proximal_step;
   throw py::value_error("no family is called '" + name + "'");
 }
 

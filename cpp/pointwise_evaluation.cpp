@@ -19,7 +19,9 @@ double PointwiseEvaluation::weight_sum() {
 double PointwiseEvaluation::evaluate(double scale) {
   PointwiseCall call;
   const auto [table, index] = loss_.place;
-  call.loss = &active_level().pointwise[table]->losses[index];
+  const Level& level = active_level();
+  const bool is_loss = loss_.family == Family::pointwise;
+  call.loss = &(is_loss ? level.pointwise[table] : level.penalties)->losses[index];
   call.call = call_;
   call.count = term_count_;
   call.scale = scale;

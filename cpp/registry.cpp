@@ -40,6 +40,11 @@ void for_each_kernel(Family family, F f) {
       const RowwiseTable* const tables[] = {level.row_functions};
       return all_of(tables);
     }
+    case Family::penalty:
+    case Family::proximal_step: {
+      const PointwiseTable* const tables[] = {level.penalties};
+      return all_of(tables);
+    }
   }
 }
 

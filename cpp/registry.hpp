@@ -11,7 +11,7 @@
 
 namespace fastloss {
 
-enum class Family { pointwise, rowwise, overlap, row_function };
+enum class Family { pointwise, rowwise, overlap, row_function, penalty, proximal_step };
 
 /// What a parameter may be: numbers, or one of a few words, of which a kernel gets the place.
 struct Domain {

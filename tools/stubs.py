@@ -74,6 +74,7 @@ def stub() -> str:
     ]
     declarations = [line for loss in fl.losses.values() for line in declaration(loss)]
     declarations += [line for name in fl.row_functions for line in function_declaration(name)]
+    declarations += [line for name in fl.penalties for line in penalty_declaration(name)]
     return HEADER + "\n".join([*re_exports(), "", *public, "", ALIASES, *slots, "", *declarations])
 
 
@@ -81,6 +82,8 @@ def re_exports() -> list[str]:
     """Import the public names from where the package itself has them."""
     lines = [f"from fastloss.families import {name} as _{name}" for name in ("Loss", "Methods")]
     lines.append("from fastloss.row_functions import RowFunction as _RowFunction")
+    for name in ("Penalty", "PenaltyMethods"):
+        lines.append(f"from fastloss.penalties import {name} as _{name}")
     for statement in ast.parse((PACKAGE / "__init__.py").read_text()).body:
         if isinstance(statement, ast.ImportFrom):
             for name in statement.names:
@@ -124,6 +127,31 @@ def function_declaration(name: str) -> Iterator[str]:
     yield from function_lines("__call__", arguments, "_Array")
     yield f"{name}: {class_name}"
     yield f'"""{(inspect.getdoc(function) or "").partition(chr(10))[0]}"""'
+    yield ""
+
+
+def penalty_declaration(name: str) -> Iterator[str]:
+    """Declare a penalty: its methods, which its reference shares, and what else it carries."""
+    penalty = fl.penalties[name]
+    methods = {
+        "__call__": ("float", "None"),
+        "grad": ("_Array", "_Slot"),
+        "value_and_grad": ("tuple[float, _Array]", "tuple[None, _Slot] | None"),
+        "prox": ("_Array", "_Slot"),
+    }
+    class_name = "_" + "".join(word.capitalize() for word in name.split("_"))
+    yield f"class {class_name}Methods(_PenaltyMethods, Protocol):"
+    for method, (result, slot) in methods.items():
+        function = penalty if method == "__call__" else getattr(penalty, method)
+        _, *own, _ = inspect.signature(function).parameters.values()
+        arguments = ["self", "x: ArrayLike", "*"]
+        arguments += [f"{p.name}: float | ArrayLike = {p.default!r}" for p in own]
+        arguments += [f"out: {slot} = None"]
+        yield from function_lines(method, arguments, result)
+    yield f"class {class_name}({class_name}Methods, _Penalty, Protocol):"
+    yield f"    reference: {class_name}Methods"
+    yield f"{name}: {class_name}"
+    yield f'"""{(inspect.getdoc(penalty) or "").partition(chr(10))[0]}"""'
     yield ""
 
 

@@ -6,7 +6,8 @@
 Every loss is a function that carries its derivatives: `huber(...)`, `huber.grad(...)`,
 `huber.value_and_grad(...)`, `huber.grad_and_hess(...)`, `huber.value_grad_and_hess(...)`.
 `losses` holds them all by name. `row_functions` holds what losses of rows are made of:
-`log_softmax`, `softmax`, `logsumexp`, `selected_log_prob`.
+`log_softmax`, `softmax`, `logsumexp`, `selected_log_prob`. `penalties` holds what parameters are
+kept small by, `l1`, `l2` and `elastic_net`, with gradients and proximal steps.
 """
 
 from typing import Any, Literal, Protocol, SupportsIndex, TypeAlias, overload
@@ -21,6 +22,9 @@ from fastloss.config import show_config as show_config
 from fastloss.families import Loss as _Loss
 from fastloss.families import Methods as _Methods
 from fastloss.losses import losses as losses
+from fastloss.penalties import Penalty as _Penalty
+from fastloss.penalties import PenaltyMethods as _PenaltyMethods
+from fastloss.penalties import penalties as penalties
 from fastloss.row_functions import RowFunction as _RowFunction
 from fastloss.row_functions import row_functions as row_functions
 from fastloss.targets import check_target as check_target
@@ -38,9 +42,16 @@ __all__ = [
     "binary_focal_with_logits",
     "cauchy",
     "check_target",
+    "ciou",
+    "circle",
+    "contrastive",
+    "cosine_distance",
+    "cosine_embedding",
     "cross_entropy",
     "dice",
+    "diou",
     "distillation",
+    "elastic_net",
     "epsilon_insensitive",
     "expectile",
     "exponential",
@@ -49,6 +60,7 @@ __all__ = [
     "gaussian_nll",
     "generalized_cross_entropy",
     "get_num_threads",
+    "giou",
     "half_gamma_deviance",
     "half_poisson_deviance",
     "half_squared_error",
@@ -59,6 +71,8 @@ __all__ = [
     "jaccard",
     "jensen_shannon",
     "kl_div",
+    "l1",
+    "l2",
     "laplace_nll",
     "log_cosh",
     "log_softmax",
@@ -78,6 +92,7 @@ __all__ = [
     "nll",
     "numerics_version",
     "ordinal_cross_entropy",
+    "penalties",
     "perceptron",
     "poisson_nll",
     "poly1_cross_entropy",
@@ -102,6 +117,7 @@ __all__ = [
     "symmetric_cross_entropy",
     "threads",
     "total_variation",
+    "triplet_margin",
     "tversky",
     "wing",
 ]
@@ -110,6 +126,7 @@ _Array: TypeAlias = NDArray[np.floating[Any]]
 _Slot: TypeAlias = _Array | None
 _Number: TypeAlias = float | np.floating[Any] | np.integer[Any]
 _Slots2: TypeAlias = tuple[_Slot, _Slot] | None
+_Slots3: TypeAlias = tuple[_Slot, _Slot, _Slot] | None
 
 class _BinaryCrossEntropyWithLogitsMethods(_Methods, Protocol):
     @overload
@@ -409,6 +426,174 @@ class _AsymmetricFocal(_AsymmetricFocalMethods, _Loss, Protocol):
     reference: _AsymmetricFocalMethods
 asymmetric_focal: _AsymmetricFocal
 """Asymmetric loss of multi-label classification: focal, with easy negatives left out."""
+
+class _GiouMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, eps: _Number = 1e-07, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, eps: _Number = 1e-07, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, pred: ArrayLike, target: ArrayLike, *, eps: _Number = 1e-07, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, eps: _Number = 1e-07, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, eps: _Number = 1e-07, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, eps: _Number = 1e-07, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, eps: _Number = 1e-07, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, eps: _Number = 1e-07, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, pred: ArrayLike, target: ArrayLike, *, eps: _Number = 1e-07, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None,
+    ) -> float: ...
+class _Giou(_GiouMethods, _Loss, Protocol):
+    reference: _GiouMethods
+giou: _Giou
+"""Generalized IoU loss of bounding boxes."""
+
+class _DiouMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, eps: _Number = 1e-07, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, eps: _Number = 1e-07, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, pred: ArrayLike, target: ArrayLike, *, eps: _Number = 1e-07, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, eps: _Number = 1e-07, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, eps: _Number = 1e-07, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, eps: _Number = 1e-07, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, eps: _Number = 1e-07, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, eps: _Number = 1e-07, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, pred: ArrayLike, target: ArrayLike, *, eps: _Number = 1e-07, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None,
+    ) -> float: ...
+class _Diou(_DiouMethods, _Loss, Protocol):
+    reference: _DiouMethods
+diou: _Diou
+"""Distance IoU loss of bounding boxes."""
+
+class _CiouMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, eps: _Number = 1e-07, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, *, eps: _Number = 1e-07, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, pred: ArrayLike, target: ArrayLike, *, eps: _Number = 1e-07, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, eps: _Number = 1e-07, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, *, eps: _Number = 1e-07, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, eps: _Number = 1e-07, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, eps: _Number = 1e-07, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, *, eps: _Number = 1e-07, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, pred: ArrayLike, target: ArrayLike, *, eps: _Number = 1e-07, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None,
+    ) -> float: ...
+class _Ciou(_CiouMethods, _Loss, Protocol):
+    reference: _CiouMethods
+ciou: _Ciou
+"""Complete IoU loss of bounding boxes."""
 
 class _PoissonNllMethods(_Methods, Protocol):
     @overload
@@ -1082,6 +1267,251 @@ class _Distillation(_DistillationMethods, _Loss, Protocol):
     reference: _DistillationMethods
 distillation: _Distillation
 """Divergence of a teacher's softened distribution from a student's, from the logits of both."""
+
+class _CosineDistanceMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, input1: ArrayLike, input2: ArrayLike, *, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, input1: ArrayLike, input2: ArrayLike, *, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, input1: ArrayLike, input2: ArrayLike, *, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: _Slots2 = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, input1: ArrayLike, input2: ArrayLike, *, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slots2] | None = None,
+    ) -> tuple[float, tuple[_Array, _Array]]: ...
+    @overload
+    def value_and_grad(
+        self, input1: ArrayLike, input2: ArrayLike, *, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slots2] | None = None,
+    ) -> tuple[_Array, tuple[_Array, _Array]]: ...
+    def grad_and_hess(
+        self, input1: ArrayLike, input2: ArrayLike, *, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: tuple[_Slots2, _Slots2] | None = None,
+    ) -> tuple[tuple[_Array, _Array], tuple[_Array, _Array]]: ...
+    @overload
+    def value_grad_and_hess(
+        self, input1: ArrayLike, input2: ArrayLike, *, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slots2, _Slots2] | None = None,
+    ) -> tuple[float, tuple[_Array, _Array], tuple[_Array, _Array]]: ...
+    @overload
+    def value_grad_and_hess(
+        self, input1: ArrayLike, input2: ArrayLike, *, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slots2, _Slots2] | None = None,
+    ) -> tuple[_Array, tuple[_Array, _Array], tuple[_Array, _Array]]: ...
+    def weight_sum(
+        self, input1: ArrayLike, input2: ArrayLike, *, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None,
+    ) -> float: ...
+class _CosineDistance(_CosineDistanceMethods, _Loss, Protocol):
+    reference: _CosineDistanceMethods
+cosine_distance: _CosineDistance
+"""Cosine distance of two embeddings: 1 less the cosine of the angle between them."""
+
+class _CosineEmbeddingMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, input1: ArrayLike, input2: ArrayLike, target: ArrayLike, *, margin: _Number = 0.0,
+        axis: SupportsIndex = -1, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, input1: ArrayLike, input2: ArrayLike, target: ArrayLike, *, margin: _Number = 0.0,
+        axis: SupportsIndex = -1, weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, input1: ArrayLike, input2: ArrayLike, target: ArrayLike, *, margin: _Number = 0.0,
+        axis: SupportsIndex = -1, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: _Slots2 = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, input1: ArrayLike, input2: ArrayLike, target: ArrayLike, *, margin: _Number = 0.0,
+        axis: SupportsIndex = -1, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slots2] | None = None,
+    ) -> tuple[float, tuple[_Array, _Array]]: ...
+    @overload
+    def value_and_grad(
+        self, input1: ArrayLike, input2: ArrayLike, target: ArrayLike, *, margin: _Number = 0.0,
+        axis: SupportsIndex = -1, weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slots2] | None = None,
+    ) -> tuple[_Array, tuple[_Array, _Array]]: ...
+    def grad_and_hess(
+        self, input1: ArrayLike, input2: ArrayLike, target: ArrayLike, *, margin: _Number = 0.0,
+        axis: SupportsIndex = -1, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: tuple[_Slots2, _Slots2] | None = None,
+    ) -> tuple[tuple[_Array, _Array], tuple[_Array, _Array]]: ...
+    @overload
+    def value_grad_and_hess(
+        self, input1: ArrayLike, input2: ArrayLike, target: ArrayLike, *, margin: _Number = 0.0,
+        axis: SupportsIndex = -1, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slots2, _Slots2] | None = None,
+    ) -> tuple[float, tuple[_Array, _Array], tuple[_Array, _Array]]: ...
+    @overload
+    def value_grad_and_hess(
+        self, input1: ArrayLike, input2: ArrayLike, target: ArrayLike, *, margin: _Number = 0.0,
+        axis: SupportsIndex = -1, weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slots2, _Slots2] | None = None,
+    ) -> tuple[_Array, tuple[_Array, _Array], tuple[_Array, _Array]]: ...
+    def weight_sum(
+        self, input1: ArrayLike, input2: ArrayLike, target: ArrayLike, *, margin: _Number = 0.0,
+        axis: SupportsIndex = -1, weight: ArrayLike | None = None,
+    ) -> float: ...
+class _CosineEmbedding(_CosineEmbeddingMethods, _Loss, Protocol):
+    reference: _CosineEmbeddingMethods
+cosine_embedding: _CosineEmbedding
+"""Cosine embedding loss: embeddings that belong together are to be parallel, others not."""
+
+class _ContrastiveMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, input1: ArrayLike, input2: ArrayLike, target: ArrayLike, *, pos_margin: _Number = 0.0,
+        neg_margin: _Number = 1.0, axis: SupportsIndex = -1, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, input1: ArrayLike, input2: ArrayLike, target: ArrayLike, *, pos_margin: _Number = 0.0,
+        neg_margin: _Number = 1.0, axis: SupportsIndex = -1, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, input1: ArrayLike, input2: ArrayLike, target: ArrayLike, *, pos_margin: _Number = 0.0,
+        neg_margin: _Number = 1.0, axis: SupportsIndex = -1, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: _Slots2 = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, input1: ArrayLike, input2: ArrayLike, target: ArrayLike, *, pos_margin: _Number = 0.0,
+        neg_margin: _Number = 1.0, axis: SupportsIndex = -1, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slots2] | None = None,
+    ) -> tuple[float, tuple[_Array, _Array]]: ...
+    @overload
+    def value_and_grad(
+        self, input1: ArrayLike, input2: ArrayLike, target: ArrayLike, *, pos_margin: _Number = 0.0,
+        neg_margin: _Number = 1.0, axis: SupportsIndex = -1, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slots2] | None = None,
+    ) -> tuple[_Array, tuple[_Array, _Array]]: ...
+    def grad_and_hess(
+        self, input1: ArrayLike, input2: ArrayLike, target: ArrayLike, *, pos_margin: _Number = 0.0,
+        neg_margin: _Number = 1.0, axis: SupportsIndex = -1, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: tuple[_Slots2, _Slots2] | None = None,
+    ) -> tuple[tuple[_Array, _Array], tuple[_Array, _Array]]: ...
+    @overload
+    def value_grad_and_hess(
+        self, input1: ArrayLike, input2: ArrayLike, target: ArrayLike, *, pos_margin: _Number = 0.0,
+        neg_margin: _Number = 1.0, axis: SupportsIndex = -1, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slots2, _Slots2] | None = None,
+    ) -> tuple[float, tuple[_Array, _Array], tuple[_Array, _Array]]: ...
+    @overload
+    def value_grad_and_hess(
+        self, input1: ArrayLike, input2: ArrayLike, target: ArrayLike, *, pos_margin: _Number = 0.0,
+        neg_margin: _Number = 1.0, axis: SupportsIndex = -1, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slots2, _Slots2] | None = None,
+    ) -> tuple[_Array, tuple[_Array, _Array], tuple[_Array, _Array]]: ...
+    def weight_sum(
+        self, input1: ArrayLike, input2: ArrayLike, target: ArrayLike, *, pos_margin: _Number = 0.0,
+        neg_margin: _Number = 1.0, axis: SupportsIndex = -1, weight: ArrayLike | None = None,
+    ) -> float: ...
+class _Contrastive(_ContrastiveMethods, _Loss, Protocol):
+    reference: _ContrastiveMethods
+contrastive: _Contrastive
+"""Contrastive loss of pairs: the two of a pair are to be near, or else far from each other."""
+
+class _TripletMarginMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, anchor: ArrayLike, positive: ArrayLike, negative: ArrayLike, *, margin: _Number = 1.0,
+        p: _Number = 2.0, swap: bool = False, eps: _Number = 1e-06, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, anchor: ArrayLike, positive: ArrayLike, negative: ArrayLike, *, margin: _Number = 1.0,
+        p: _Number = 2.0, swap: bool = False, eps: _Number = 1e-06, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, anchor: ArrayLike, positive: ArrayLike, negative: ArrayLike, *, margin: _Number = 1.0,
+        p: _Number = 2.0, swap: bool = False, eps: _Number = 1e-06, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: _Slots3 = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, anchor: ArrayLike, positive: ArrayLike, negative: ArrayLike, *, margin: _Number = 1.0,
+        p: _Number = 2.0, swap: bool = False, eps: _Number = 1e-06, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slots3] | None = None,
+    ) -> tuple[float, tuple[_Array, _Array, _Array]]: ...
+    @overload
+    def value_and_grad(
+        self, anchor: ArrayLike, positive: ArrayLike, negative: ArrayLike, *, margin: _Number = 1.0,
+        p: _Number = 2.0, swap: bool = False, eps: _Number = 1e-06, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slots3] | None = None,
+    ) -> tuple[_Array, tuple[_Array, _Array, _Array]]: ...
+    def grad_and_hess(
+        self, anchor: ArrayLike, positive: ArrayLike, negative: ArrayLike, *, margin: _Number = 1.0,
+        p: _Number = 2.0, swap: bool = False, eps: _Number = 1e-06, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: tuple[_Slots3, _Slots3] | None = None,
+    ) -> tuple[tuple[_Array, _Array, _Array], tuple[_Array, _Array, _Array]]: ...
+    @overload
+    def value_grad_and_hess(
+        self, anchor: ArrayLike, positive: ArrayLike, negative: ArrayLike, *, margin: _Number = 1.0,
+        p: _Number = 2.0, swap: bool = False, eps: _Number = 1e-06, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slots3, _Slots3] | None = None,
+    ) -> tuple[float, tuple[_Array, _Array, _Array], tuple[_Array, _Array, _Array]]: ...
+    @overload
+    def value_grad_and_hess(
+        self, anchor: ArrayLike, positive: ArrayLike, negative: ArrayLike, *, margin: _Number = 1.0,
+        p: _Number = 2.0, swap: bool = False, eps: _Number = 1e-06, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slots3, _Slots3] | None = None,
+    ) -> tuple[_Array, tuple[_Array, _Array, _Array], tuple[_Array, _Array, _Array]]: ...
+    def weight_sum(
+        self, anchor: ArrayLike, positive: ArrayLike, negative: ArrayLike, *, margin: _Number = 1.0,
+        p: _Number = 2.0, swap: bool = False, eps: _Number = 1e-06, axis: SupportsIndex = -1,
+        weight: ArrayLike | None = None,
+    ) -> float: ...
+class _TripletMargin(_TripletMarginMethods, _Loss, Protocol):
+    reference: _TripletMarginMethods
+triplet_margin: _TripletMargin
+"""Triplet loss: what belongs to an anchor is to be nearer to it than what does not."""
 
 class _SoftmaxFocalMethods(_Methods, Protocol):
     @overload
@@ -3806,6 +4236,69 @@ class _FocalTversky(_FocalTverskyMethods, _Loss, Protocol):
 focal_tversky: _FocalTversky
 """Focal Tversky loss: a power of the Tversky loss."""
 
+class _CircleMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, similarity: ArrayLike, target: ArrayLike, *, gamma: _Number = 80.0,
+        margin: _Number = 0.4, axis: SupportsIndex = -1, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, similarity: ArrayLike, target: ArrayLike, *, gamma: _Number = 80.0,
+        margin: _Number = 0.4, axis: SupportsIndex = -1, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, similarity: ArrayLike, target: ArrayLike, *, gamma: _Number = 80.0,
+        margin: _Number = 0.4, axis: SupportsIndex = -1, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, similarity: ArrayLike, target: ArrayLike, *, gamma: _Number = 80.0,
+        margin: _Number = 0.4, axis: SupportsIndex = -1, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, similarity: ArrayLike, target: ArrayLike, *, gamma: _Number = 80.0,
+        margin: _Number = 0.4, axis: SupportsIndex = -1, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, similarity: ArrayLike, target: ArrayLike, *, gamma: _Number = 80.0,
+        margin: _Number = 0.4, axis: SupportsIndex = -1, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, similarity: ArrayLike, target: ArrayLike, *, gamma: _Number = 80.0,
+        margin: _Number = 0.4, axis: SupportsIndex = -1, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, similarity: ArrayLike, target: ArrayLike, *, gamma: _Number = 80.0,
+        margin: _Number = 0.4, axis: SupportsIndex = -1, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, similarity: ArrayLike, target: ArrayLike, *, gamma: _Number = 80.0,
+        margin: _Number = 0.4, axis: SupportsIndex = -1, weight: ArrayLike | None = None,
+    ) -> float: ...
+class _Circle(_CircleMethods, _Loss, Protocol):
+    reference: _CircleMethods
+circle: _Circle
+"""Circle loss: an anchor is to be similar to what belongs to it, and to nothing else."""
+
 class _LogSoftmax(_RowFunction, Protocol):
     def __call__(self, x: ArrayLike, *, axis: SupportsIndex = -1, out: _Slot = None) -> _Array: ...
 log_softmax: _LogSoftmax
@@ -3827,3 +4320,65 @@ class _SelectedLogProb(_RowFunction, Protocol):
     ) -> _Array: ...
 selected_log_prob: _SelectedLogProb
 """Logarithm of the softmax of each row at its label, without the rest of the row."""
+
+class _L1Methods(_PenaltyMethods, Protocol):
+    def __call__(
+        self, x: ArrayLike, *, strength: float | ArrayLike = 1.0, out: None = None,
+    ) -> float: ...
+    def grad(
+        self, x: ArrayLike, *, strength: float | ArrayLike = 1.0, out: _Slot = None,
+    ) -> _Array: ...
+    def value_and_grad(
+        self, x: ArrayLike, *, strength: float | ArrayLike = 1.0,
+        out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    def prox(
+        self, x: ArrayLike, *, step: float | ArrayLike = 1.0, strength: float | ArrayLike = 1.0,
+        out: _Slot = None,
+    ) -> _Array: ...
+class _L1(_L1Methods, _Penalty, Protocol):
+    reference: _L1Methods
+l1: _L1
+"""Sum of absolute values (lasso), which leaves few parameters other than 0."""
+
+class _L2Methods(_PenaltyMethods, Protocol):
+    def __call__(
+        self, x: ArrayLike, *, strength: float | ArrayLike = 1.0, out: None = None,
+    ) -> float: ...
+    def grad(
+        self, x: ArrayLike, *, strength: float | ArrayLike = 1.0, out: _Slot = None,
+    ) -> _Array: ...
+    def value_and_grad(
+        self, x: ArrayLike, *, strength: float | ArrayLike = 1.0,
+        out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    def prox(
+        self, x: ArrayLike, *, step: float | ArrayLike = 1.0, strength: float | ArrayLike = 1.0,
+        out: _Slot = None,
+    ) -> _Array: ...
+class _L2(_L2Methods, _Penalty, Protocol):
+    reference: _L2Methods
+l2: _L2
+"""Half of the sum of squares (ridge, weight decay)."""
+
+class _ElasticNetMethods(_PenaltyMethods, Protocol):
+    def __call__(
+        self, x: ArrayLike, *, strength: float | ArrayLike = 1.0, l1_ratio: float | ArrayLike = 0.5,
+        out: None = None,
+    ) -> float: ...
+    def grad(
+        self, x: ArrayLike, *, strength: float | ArrayLike = 1.0, l1_ratio: float | ArrayLike = 0.5,
+        out: _Slot = None,
+    ) -> _Array: ...
+    def value_and_grad(
+        self, x: ArrayLike, *, strength: float | ArrayLike = 1.0, l1_ratio: float | ArrayLike = 0.5,
+        out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    def prox(
+        self, x: ArrayLike, *, step: float | ArrayLike = 1.0, strength: float | ArrayLike = 1.0,
+        l1_ratio: float | ArrayLike = 0.5, out: _Slot = None,
+    ) -> _Array: ...
+class _ElasticNet(_ElasticNetMethods, _Penalty, Protocol):
+    reference: _ElasticNetMethods
+elastic_net: _ElasticNet
+"""Mixture of absolute values and squares."""

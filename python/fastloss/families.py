@@ -291,22 +291,7 @@ def _declare(
         body.__name__,
         arguments,
         [(name, domains[name].kind) for name in targets],
-        [
-            (
-                name,
-                p.default,
-                p.domain.number(p.default),
-                p.domain.description,
-                p.domain.low,
-                p.domain.high,
-                p.domain.includes_low,
-                p.domain.includes_high,
-                p.domain.is_flag,
-                p.domain.when_none,
-                p.domain.words,
-            )
-            for name, p in parameters.items()
-        ],
+        as_tuples(parameters),
         len(family.options),
     )
     kinds = {name: domains[name].kind for name in targets}
@@ -358,6 +343,26 @@ def _declare(
     loss.formula = formula
     _losses[body.__name__] = loss
     return loss
+
+
+def as_tuples(parameters: Mapping[str, Parameter]) -> list[tuple[Any, ...]]:
+    """Return parameters as the binding takes them."""
+    return [
+        (
+            name,
+            p.default,
+            p.domain.number(p.default),
+            p.domain.description,
+            p.domain.low,
+            p.domain.high,
+            p.domain.includes_low,
+            p.domain.includes_high,
+            p.domain.is_flag,
+            p.domain.when_none,
+            p.domain.words,
+        )
+        for name, p in parameters.items()
+    ]
 
 
 def _signature(arguments: tuple[str, ...], keywords: Mapping[str, Any]) -> inspect.Signature:

@@ -216,7 +216,8 @@ int main(int count, char** arguments) {
   const Level& level = active_level();
   for (Header header; read(&header, sizeof header);) {
     header.loss[sizeof header.loss - 1] = '\0';
-    bool found = evaluate_if_in(*level.row_functions, header);
+    bool found =
+        evaluate_if_in(*level.row_functions, header) || evaluate_if_in(*level.penalties, header);
     for (const RowwiseTable* table : level.rowwise) found = found || evaluate_if_in(*table, header);
     for (const PointwiseTable* table : level.pointwise) {
       found = found || evaluate_if_in(*table, header);

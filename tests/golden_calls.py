@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Calls of every loss and function of rows, with arguments that are the same on any machine, and
-hashes of their results.
+"""Calls of everything that has kernels, with arguments that are the same on any machine, and hashes
+of their results.
 
 Numbers come from integers by exact operations alone: neither NumPy's generators nor a math library
 has a part in them.
@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import math
 import subprocess
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,6 +22,7 @@ from cases import METHODS, REDUCTIONS, Call, make_call_from, parts
 from fastloss import _core
 from fastloss.accuracy.settings import Setting, all_settings, default_settings, examples
 from fastloss.domains import Domain
+from fastloss.families import Parameter
 
 Shape = tuple[int, ...]
 Evaluate = Callable[[Iterable[Call]], Iterator[Any]]
@@ -121,10 +122,17 @@ class Numbers:
 # ---- calls ------------------------------------------------------------------------------------
 
 
+def functions() -> dict[str, Any]:
+    """Return what has hashes: losses, functions of rows, penalties and their proximal steps."""
+    steps = {f"{name}.prox": penalty.prox for name, penalty in fl.penalties.items()}
+    return {**fl.losses, **fl.row_functions, **fl.penalties, **steps}
+
+
 def golden_calls(loss: Any, dtype: Any) -> Iterator[Call]:
-    """Make the calls that the hash of a loss, or of a function of rows, stands for."""
+    """Make the calls that the hash of a loss, or of another function, stands for."""
     if not is_loss(loss):
-        yield from function_calls(loss, dtype)
+        elementwise = parameters_of(loss)
+        yield from (penalty_calls if elementwise else function_calls)(loss, dtype)
         return
     for setting in default_settings():
         if setting.loss is loss:
@@ -136,8 +144,14 @@ def golden_calls(loss: Any, dtype: Any) -> Iterator[Call]:
 
 
 def is_loss(function: Any) -> bool:
-    """Tell losses from functions of rows."""
+    """Tell losses from other functions."""
     return function.__name__ in fl.losses
+
+
+def parameters_of(function: Any) -> Mapping[str, Parameter]:
+    """Return a function's own keywords. Functions of rows have none, penalties always some."""
+    parameters: Mapping[str, Parameter] = getattr(function, "parameters", {})
+    return parameters
 
 
 def function_calls(function: Any, dtype: Any) -> Iterator[Call]:
@@ -147,6 +161,20 @@ def function_calls(function: Any, dtype: Any) -> Iterator[Call]:
         labels = {name: numbers.integers(shape[-1], shape[:-1]) for name in function.targets}
         for x in (numbers.real(shape), numbers.special(shape, dtype)):
             yield Call(function, dict.fromkeys(function.inputs, x.astype(dtype)) | labels)
+
+
+def penalty_calls(penalty: Any, dtype: Any) -> Iterator[Call]:
+    """Make calls of a penalty, or its proximal step, with parameters that vary and that do not."""
+    for shape in (*SHAPES["pointwise"], SHAPE["pointwise"]):
+        numbers = Numbers(f"{penalty.__qualname__} {shape}")
+        domains = {name: p.domain for name, p in penalty.parameters.items()}
+        for x in (numbers.real(shape), numbers.special(shape, dtype)):
+            call = Call(penalty, {"x": x.astype(dtype)})
+            yield call.given(**{name: p.default for name, p in penalty.parameters.items()})
+            yield call.given(
+                **{n: float(numbers.in_domain(d, (1,))[0]) for n, d in domains.items()}
+            )
+            yield call.given(**{n: numbers.in_domain(d, shape) for n, d in domains.items()})
 
 
 def variations(setting: Setting, shape: Shape, dtype: Any) -> Iterator[Call]:
@@ -192,6 +220,8 @@ def evaluate_at(level: str) -> Evaluate:
             if is_loss(call.loss):
                 for method, reduction in RESULTS:
                     yield from parts(call(method, reduction=reduction))
+            elif call.loss.__name__ in fl.penalties:
+                yield from parts(call("value_and_grad"))
             else:
                 yield call()
         fl.set_isa(before)
@@ -238,23 +268,27 @@ HEADER = np.dtype(
 
 
 def asked_of(call: Call) -> list[tuple[str, str]]:
-    """Tell what is asked of a call; of a function of rows, what its result is in the place of."""
+    """Tell what is asked of a call, or what its result is in the place of."""
     if is_loss(call.loss):
         return RESULTS
+    if call.loss.__name__ in fl.penalties:
+        return [("value_and_grad", "sum")]
     gives_rows = call().shape == call.first.shape
     return [("grad" if gives_rows else "value", "none")]
 
 
 def terms_shape(call: Call) -> Shape:
-    """Return the shape of the values; of a function of rows, what it would be."""
-    return call.terms_shape if is_loss(call.loss) else call.first.shape[:-1]
+    """Return the shape of the values, or what it would be."""
+    if is_loss(call.loss):
+        return call.terms_shape
+    return call.first.shape if parameters_of(call.loss) else call.first.shape[:-1]
 
 
 def request(call: Call, method: str, reduction: str) -> list[bytes]:
     """Spell a call as evaluate_calls.cpp reads it."""
     loss, given = call.loss, call.keywords
     header = np.zeros((), HEADER)
-    header["loss"] = loss.__name__
+    header["loss"] = loss.__qualname__
     header["item_size"] = call.first.itemsize
     header["call"] = METHODS.index(method)
     header["reduction"] = REDUCTIONS.index(reduction)
@@ -266,7 +300,7 @@ def request(call: Call, method: str, reduction: str) -> list[bytes]:
     header["ignore_index"] = given.get("ignore_index", 0)
     arrays = [call.arrays[name] for name in (*loss.inputs, *loss.targets)]
     arrays += [given.get("weight"), given.get("class_weight")]
-    for k, (name, p) in enumerate(loss.parameters.items() if is_loss(loss) else ()):
+    for k, (name, p) in enumerate(parameters_of(loss).items()):
         varies = isinstance(given[name], np.ndarray)
         arrays.append(given[name] if varies else None)
         if not varies:

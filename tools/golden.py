@@ -28,6 +28,7 @@ from golden_calls import (
     digest_of_results,
     evaluate_at,
     evaluate_by,
+    functions,
     golden_calls,
 )
 
@@ -35,13 +36,13 @@ STORE = Path(__file__).resolve().parent.parent / "tests" / "golden.json"
 COMMAND = "python tools/golden.py"
 CALLS, ONE_ANSWER, BASELINE = "calls", "one answer", "baseline"
 
-Hashes = dict[str, dict[str, str]]  # by loss and dtype, then by what is hashed
+Hashes = dict[str, dict[str, str]]  # by function and dtype, then by what is hashed
 
 
 def measure(places: Mapping[str, Evaluate]) -> Hashes:
-    """Hash the calls of each loss and function of rows, and their results in each place."""
+    """Hash the calls of each function that has kernels, and their results in each place."""
     found: Hashes = {}
-    for name, loss in {**fl.losses, **fl.row_functions}.items():
+    for name, loss in functions().items():
         for dtype in (np.float32, np.float64):
             calls = list(golden_calls(loss, dtype))
             found[f"{name} {dtype.__name__}"] = {CALLS: digest_of_calls(calls)} | {

@@ -82,8 +82,8 @@ def re_exports() -> list[str]:
     """Import the public names from where the package itself has them."""
     lines = [f"from fastloss.families import {name} as _{name}" for name in ("Loss", "Methods")]
     lines.append("from fastloss.row_functions import RowFunction as _RowFunction")
-    for name in ("Penalty", "PenaltyMethods"):
-        lines.append(f"from fastloss.penalties import {name} as _{name}")
+    lines.append("from fastloss.penalties import Penalty as _Penalty")
+    lines.append("from fastloss.penalties import PenaltyMethods as _PenaltyMethods")
     for statement in ast.parse((PACKAGE / "__init__.py").read_text()).body:
         if isinstance(statement, ast.ImportFrom):
             for name in statement.names:

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Losses of a predicted bounding box and its target. All is of double precision.
+// Losses of a predicted bounding box and its target: of floats in double precision, of doubles to
+// twice the digits, for there are few numbers and many roundings.
 #pragma once
 
 #include "../exact_arithmetic.hpp"
@@ -8,6 +9,60 @@
 
 namespace fastloss::FASTLOSS_LEVEL {
 namespace {
+
+/// A number of twice the digits. They are compared by the high part, which is the number rounded.
+template <class N>
+class Twice {
+ public:
+  Twice() = default;
+  INLINE explicit Twice(double x) : high_(x), low_(0) {}
+  INLINE explicit Twice(N x) : high_(x), low_(0) {}
+  INLINE explicit Twice(ExactSum<N> x) {
+    const auto [high, low] = ordered_sum(x.high, x.low);
+    high_ = high;
+    low_ = select(high - high == N(0), low, N(0));
+  }
+  INLINE N high() const { return high_; }
+  INLINE ExactSum<N> sum() const { return {high_, low_}; }
+
+  INLINE friend Twice operator-(Twice a) { return Twice(ExactSum<N>{-a.high_, -a.low_}); }
+  INLINE friend Twice operator+(Twice a, Twice b) { return Twice(a.sum() + b.sum()); }
+  INLINE friend Twice operator-(Twice a, Twice b) { return a + -b; }
+  INLINE friend Twice operator*(Twice a, Twice b) { return Twice(a.sum() * b.sum()); }
+  INLINE friend Twice operator/(Twice a, Twice b) {
+    const N quotient = a.high_ / b.high_;
+    return Twice(ExactSum<N>{quotient, (a - b * Twice(quotient)).high_ / b.high_});
+  }
+  INLINE friend Twice fma(Twice a, Twice b, Twice c) { return a * b + c; }
+  INLINE friend auto operator==(Twice a, Twice b) { return a.high_ == b.high_; }
+  INLINE friend auto operator<(Twice a, Twice b) { return a.high_ < b.high_; }
+  INLINE friend auto operator>(Twice a, Twice b) { return a.high_ > b.high_; }
+  INLINE friend auto operator<=(Twice a, Twice b) { return a.high_ <= b.high_; }
+  INLINE friend Twice select(auto condition, Twice a, Twice b) {
+    return Twice(
+        ExactSum<N>{select(condition, a.high_, b.high_), select(condition, a.low_, b.low_)});
+  }
+  INLINE friend Twice max(Twice a, Twice b) { return select(a > b, a, b); }
+  INLINE friend Twice min(Twice a, Twice b) { return select(a < b, a, b); }
+
+ private:
+  N high_, low_;
+};
+template <class N>
+INLINE N rounded(Twice<N> x) {
+  return x.high();
+}
+INLINE Widened rounded(Widened x) { return x; }
+
+/// What boxes of T are computed in.
+template <class T, class Number>
+struct Digits {
+  using type = Twice<Number>;
+};
+template <class Number>
+struct Digits<float, Number> {
+  using type = Number;
+};
 
 /// A first and a second derivative.
 template <class N>
@@ -50,7 +105,7 @@ struct Axis {
     hull = positive(max(p2, t2) - min(p1, t1));
     pred_rest = (beginning - p1) + (p2 - end);
     target_rest = (beginning - t1) + (t2 - end);
-    centre = N(0.5) * rounded(exact_difference(p1, t1) + exact_difference(p2, t2));
+    centre = N(0.5) * ((p1 - t1) + (p2 - t2));
     is_empty = p2 <= p1;
     is_inside[0] = p1 > t1;
     is_inside[1] = p2 < t2;
@@ -155,13 +210,16 @@ class CentrePenalty {
 /// The angle whose tangent is opposite / adjacent, for adjacent >= 0; 0 where both are 0.
 template <class N>
 INLINE N angle_of(N opposite, N adjacent) {
-  constexpr double half_pi = 1.57079632679489661923;
-  const N size = abs(opposite);
+  const N half_pi = N(1.57079632679489661923) + N(6.123233995736766036e-17);
+  const auto is_negative = opposite < N(0);
+  const N size = select(is_negative, -opposite, opposite);
   const auto steep = size > adjacent;
   const N longer = select(steep, size, adjacent);
   const N tangent = select(steep, adjacent, size) / select(longer == N(0), N(1), longer);
-  const N angle = tangent * atan_ratio(tangent);
-  return copysign(select(steep, N(half_pi) - angle, angle), opposite);
+  const auto square = rounded(tangent * tangent);
+  const N angle = tangent * (N(1) + N(square * atan_polynomial(square)));
+  const N steep_angle = select(steep, half_pi - angle, angle);
+  return select(is_negative, -steep_angle, steep_angle);
 }
 
 /// That of the centres, and v²/(1 − IoU + v + ε), where v is (2/π · the angle between the
@@ -171,9 +229,9 @@ class AspectPenalty {
  public:
   INLINE explicit AspectPenalty(const Boxes<N>& boxes) : boxes_(boxes), centres_(boxes) {
     const Axis<N>&x = boxes.axes[0], &y = boxes.axes[1];
-    const ExactSum<N> across = exact_product(x.target, y.pred) + exact_product(-x.pred, y.target);
-    angle_ = angle_of(rounded(across), fma(y.target, y.pred, x.target * x.pred));
-    v_ = N(scale) * (angle_ * angle_);
+    angle_ =
+        angle_of(x.target * y.pred - x.pred * y.target, fma(y.target, y.pred, x.target * x.pred));
+    v_ = scale() * (angle_ * angle_);
     divisor_ = (boxes.lacking + v_) + boxes.eps;
     value_ = v_ * (v_ / divisor_);
   }
@@ -184,9 +242,9 @@ class AspectPenalty {
     const N diagonal = fma(l, l, b * b) * longer;  // its square, less a factor of longer
     const auto is_empty = boxes_.axes[axis].is_empty;
     const N turn = select(is_empty, N(0), (axis == 0 ? -b : b) / diagonal);
-    const N bend = masked_product(turn, N(-2) * l / diagonal);
-    const Slope<N> of_v = {N(2 * scale) * (angle_ * turn),
-                           N(2 * scale) * fma(turn, turn, masked_product(angle_, bend))};
+    const N bend = select(is_empty, N(0), masked_product(turn, N(-2) * l / diagonal));
+    const Slope<N> of_v = {N(2) * scale() * (angle_ * turn),
+                           N(2) * scale() * fma(turn, turn, masked_product(angle_, bend))};
     const Slope<N> of_square = {N(2) * (v_ * of_v.first),
                                 N(2) * fma(of_v.first, of_v.first, v_ * of_v.second)};
     return centres_.slope(axis, end, inside, of_lacking) +
@@ -194,7 +252,7 @@ class AspectPenalty {
   }
 
  private:
-  static constexpr double scale = 0.40528473456935108578;  // 4/π²
+  INLINE static N scale() { return N(0.4052847345693511) + N(-1.5865159517757766e-17); }  // 4/π²
   const Boxes<N>& boxes_;
   CentrePenalty<N> centres_;
   N angle_, v_, divisor_, value_;
@@ -204,13 +262,14 @@ class AspectPenalty {
 /// norm between those on both sides is taken, and the second one inside.
 template <template <class> class Penalty, class T, unsigned wanted, class Row>
 INLINE typename Row::Number box_term(const Row& row) {
-  using N = typename Row::Number;
-  N nothing(0);  // NaN where a coordinate is infinite
+  using Number = typename Row::Number;
+  using N = typename Digits<T, Number>::type;
+  Number nothing(0);  // NaN where a coordinate is infinite
   const auto axis = [&](int k) {
     const auto coordinate = [&](int argument, int i) {
-      const N x = convert<N>(ClassSpan<T>{i}.load(row.arguments[argument], Vec<T>(0)));
+      const auto x = convert<Number>(ClassSpan<T>{i}.load(row.arguments[argument], Vec<T>(0)));
       nothing = nothing + (x - x);
-      return x;
+      return N(x);
     };
     return Axis<N>(coordinate(0, k), coordinate(0, k + 2), coordinate(1, k), coordinate(1, k + 2));
   };
@@ -223,24 +282,22 @@ INLINE typename Row::Number box_term(const Row& row) {
         const Slope<N> of_lacking = boxes.slope(along, inside);
         return of_lacking + penalty.slope(along, end, inside, of_lacking);
       };
+      const auto store = [&](T* rows, N x) {
+        const Number result = rounded(N(row.factor) * x) + nothing;
+        ClassSpan<T>{k}.store(rows, convert<Vec<T>>(result));
+      };
       const Slope<N> inside = slope(true), beyond = slope(false);
       const auto is_inside = boxes.axes[along].is_inside[end];
       const auto is_together = boxes.axes[along].is_together[end];
       const N least =
           max(min(N(0), max(inside.first, beyond.first)), min(inside.first, beyond.first));
       const N outwards = select(is_inside, inside.first, select(is_together, least, beyond.first));
-      const N factor = row.factor;
-      if constexpr ((wanted & kGrad) != 0) {
-        const N grad = factor * (end == 0 ? -outwards : outwards) + nothing;
-        ClassSpan<T>{k}.store(row.grad[0], convert<Vec<T>>(grad));
-      }
-      if constexpr ((wanted & kHess) != 0) {
-        const N hess = select(is_inside | is_together, inside.second, beyond.second);
-        ClassSpan<T>{k}.store(row.hess[0], convert<Vec<T>>(factor * hess + nothing));
-      }
+      const N bend = select(is_inside | is_together, inside.second, beyond.second);
+      if constexpr ((wanted & kGrad) != 0) store(row.grad[0], end == 0 ? -outwards : outwards);
+      if constexpr ((wanted & kHess) != 0) store(row.hess[0], bend);
     }
   }
-  return boxes.lacking + penalty.value() + nothing;
+  return rounded(boxes.lacking + penalty.value()) + nothing;
 }
 
 /// 1 − IoU + (hull − union) / hull.

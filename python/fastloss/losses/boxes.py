@@ -214,7 +214,7 @@ def _box_loss(pred: Any, target: Any, eps: Any, penalty: Any) -> Any:
     return boxes.lacking + value + nothing, grad, hess
 
 
-@rowwise(Accuracy(Bounds(4, 4, 4)), target=REAL, eps=POSITIVE)
+@rowwise(Accuracy(Bounds(1, 1, 1), otherwise=Bounds(1, 1, 1)), target=REAL, eps=POSITIVE)
 def giou(pred: Any, target: Any, *, eps: Any = 1e-7) -> Any:
     """Generalized IoU loss of bounding boxes.
 
@@ -258,7 +258,7 @@ def giou(pred: Any, target: Any, *, eps: Any = 1e-7) -> Any:
     return _box_loss(pred, target, eps, _hull_penalty)
 
 
-@rowwise(Accuracy(Bounds(4, 4, 4)), target=REAL, eps=POSITIVE)
+@rowwise(Accuracy(Bounds(1, 1, 1), otherwise=Bounds(1, 1, 1)), target=REAL, eps=POSITIVE)
 def diou(pred: Any, target: Any, *, eps: Any = 1e-7) -> Any:
     """Distance IoU loss of bounding boxes.
 
@@ -298,7 +298,7 @@ def diou(pred: Any, target: Any, *, eps: Any = 1e-7) -> Any:
     return _box_loss(pred, target, eps, _centre_penalty)
 
 
-@rowwise(Accuracy(Bounds(4, 4, 4)), target=REAL, eps=POSITIVE)
+@rowwise(Accuracy(Bounds(2, 2, 2)), target=REAL, eps=POSITIVE)
 def ciou(pred: Any, target: Any, *, eps: Any = 1e-7) -> Any:
     """Complete IoU loss of bounding boxes.
 

@@ -19,8 +19,9 @@ class Twice {
   INLINE explicit Twice(N x) : high_(x), low_(0) {}
   INLINE explicit Twice(ExactSum<N> x) {
     const auto [high, low] = ordered_sum(x.high, x.low);
-    high_ = high;
-    low_ = select(high - high == N(0), low, N(0));
+    const auto is_finite = x.high - x.high == N(0);
+    high_ = select(is_finite, high, x.high);
+    low_ = select(is_finite, low, N(0));
   }
   INLINE N high() const { return high_; }
   INLINE ExactSum<N> sum() const { return {high_, low_}; }

@@ -284,7 +284,8 @@ class PowerNorm {
   }
   INLINE W hess(ExactSum<W> difference) const {
     const W others = W(1) - power(difference, p_) / convert<W>(sum_);
-    const W steep = power(difference, p_ - Number(2)) * convert<W>(slope_ / m_ * unit_);
+    const W scale = convert<W>(slope_ / m_ * unit_);
+    const W steep = masked_product(scale, power(difference, p_ - Number(2)));
     const auto flat = (sum_ == Number(0)) | (p_ == Number(1));
     return zero_where(flat, convert<W>(p_ - Number(1)) * others * steep);
   }

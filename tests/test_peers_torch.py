@@ -679,8 +679,7 @@ def test_cosine_distance(generator: np.random.Generator, reduction: str) -> None
     inputs = list(generator.normal(size=(2, 40, 9)))
 
     def distance(x: Any, y: Any) -> Any:
-        terms = 1 - torch.nn.functional.cosine_similarity(x, y)
-        return {"mean": terms.mean, "sum": terms.sum, "none": lambda: terms}[reduction]()
+        return reduced(1 - torch.nn.functional.cosine_similarity(x, y), reduction)
 
     expected = theirs(distance, inputs)
     assert_close(fl.cosine_distance.value_and_grad(*inputs, reduction=reduction), expected)
@@ -715,6 +714,62 @@ def test_triplet_margin(  # noqa: PLR0917
     expected = theirs(function, inputs, reduction=reduction, **options)
     own = fl.triplet_margin.value_and_grad(*inputs, reduction=reduction, **options)
     assert_close(own, expected)
+
+
+@each_reduction
+@pytest.mark.parametrize("eps", [1e-7, 0.25])
+@pytest.mark.parametrize("name", ["giou", "diou", "ciou"])
+def test_boxes(generator: np.random.Generator, reduction: str, name: str, eps: float) -> None:
+    """torchvision's formulas, but that equal boxes lose nothing and that no weight is constant."""
+    corners, sizes = generator.normal(size=(2, 60, 2)), generator.lognormal(size=(2, 60, 2))
+    pred, target = np.concatenate([corners, corners + sizes], axis=2)
+    t = torch.tensor(target)
+
+    def loss(p: Any) -> Any:
+        inner = torch.minimum(p[:, 2:], t[:, 2:]) - torch.maximum(p[:, :2], t[:, :2])
+        hull = torch.maximum(p[:, 2:], t[:, 2:]) - torch.minimum(p[:, :2], t[:, :2])
+        size, wanted = p[:, 2:] - p[:, :2], t[:, 2:] - t[:, :2]
+        shared = inner.clamp(min=0).prod(1)
+        union = size.prod(1) + wanted.prod(1) - shared
+        lacking = 1 - (shared + eps) / (union + eps)
+        if name == "giou":
+            return reduced(lacking + 1 - (union + eps) / (hull.prod(1) + eps), reduction)
+        centre = (p[:, :2] + p[:, 2:] - t[:, :2] - t[:, 2:]) / 2
+        terms = lacking + centre.square().sum(1) / (hull.square().sum(1) + eps)
+        if name == "ciou":
+            angle = torch.atan(wanted[:, 0] / wanted[:, 1]) - torch.atan(size[:, 0] / size[:, 1])
+            v = 4 / torch.pi**2 * angle.square()
+            terms = terms + v * v / (lacking + v + eps)
+        return reduced(terms, reduction)
+
+    own = fl.losses[name].value_and_grad(pred, target, eps=eps, reduction=reduction)
+    assert_close(own, theirs(loss, [pred]))
+
+
+@each_reduction
+@pytest.mark.parametrize(("gamma", "margin"), [(80.0, 0.4), (256.0, 0.25), (2.0, 0.0)])
+def test_circle(
+    generator: np.random.Generator, reduction: str, gamma: float, margin: float
+) -> None:
+    """Keras's and, but for weights that are constant there, pytorch-metric-learning's formula."""
+    similarity = generator.uniform(-1, 1, size=(40, 9))
+    target = generator.choice([0, 0.5, 1], similarity.shape)
+    positive, negative = torch.tensor(target == 1), torch.tensor(target == 0)
+
+    def loss(s: Any) -> Any:
+        attract, repel = (1 + margin - s).clamp(min=0), (s + margin).clamp(min=0)
+        pull = -gamma * attract * (s - (1 - margin))
+        push = gamma * repel * (s - margin)
+        both = sum(
+            torch.logsumexp(x.masked_fill(~which, -torch.inf), 1)
+            for x, which in ((pull, positive), (push, negative))
+        )
+        return reduced(torch.logaddexp(both, torch.zeros_like(both)), reduction)
+
+    own = fl.circle.value_and_grad(
+        similarity, target, gamma=gamma, margin=margin, reduction=reduction
+    )
+    assert_close(own, theirs(loss, [similarity]))
 
 
 @pytest.mark.parametrize("order", ["torch first", "fastloss first"])

@@ -102,7 +102,7 @@ class LaneSum {
 /// A sum inside of a term, which is rounded to Element in the end: of doubles all is kept, floats
 /// are added plainly in double, with far more digits than that needs. A pair of one sign may be
 /// added to each other before: the many terms of a long row hide what that rounds away. Products
-/// are of numbers of double precision.
+/// are of numbers of double precision, and of doubles they are exact.
 template <class Element>
 class InnerSum;
 
@@ -110,7 +110,9 @@ template <>
 class InnerSum<double> : LaneSum {
  public:
   INLINE void add(auto v, int position) { add_of_any_sign(v, position); }
-  INLINE void add_product(Vec<double> a, Vec<double> b, int position) { add(a * b, position); }
+  INLINE void add_product(Vec<double> a, Vec<double> b, int position) {
+    add(exact_product(a, b), position);
+  }
   INLINE void add_pair(Vec<double> a, Vec<double> b, int position) { add(a + b, position); }
   INLINE ExactSum<double> total() const {
     const Sum sum = LaneSum::total();
@@ -157,7 +159,11 @@ class InnerSumPerLane<Vec<double>> {
     high_ = sum;
     low_ = low_ + error;
   }
-  INLINE void add_product(Vec<double> a, Vec<double> b, int) { add(a * b, 0); }
+  INLINE void add_product(Vec<double> a, Vec<double> b, int) {
+    const auto [product, lost] = exact_product(a, b);
+    add(product, 0);
+    low_ = low_ + lost;
+  }
   INLINE void add_pair(Vec<double> a, Vec<double> b, int) {
     add(a, 0);
     add(b, 0);

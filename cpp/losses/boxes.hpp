@@ -235,28 +235,35 @@ class AspectPenalty {
     v_ = scale() * (angle_ * angle_);
     divisor_ = (boxes.lacking + v_) + boxes.eps;
     value_ = v_ * (v_ / divisor_);
+    for (int axis = 0; axis < 2; ++axis) {
+      of_v_[axis] = slope_of_v(axis);
+      const auto [first, second] = of_v_[axis];
+      of_square_[axis] = {N(2) * (v_ * first), N(2) * fma(first, first, v_ * second)};
+    }
   }
   INLINE N value() const { return centres_.value() + value_; }
   INLINE Slope<N> slope(int axis, int end, bool inside, Slope<N> of_lacking) const {
+    return centres_.slope(axis, end, inside, of_lacking) +
+           slope_of_quotient(value_, divisor_, of_square_[axis], of_lacking + of_v_[axis]);
+  }
+
+ private:
+  INLINE static N scale() { return N(0.4052847345693511) + N(-1.5865159517757766e-17); }  // 4/π²
+  INLINE Slope<N> slope_of_v(int axis) const {
     const N length = boxes_.axes[axis].pred, breadth = boxes_.axes[1 - axis].pred;
     const N longer = max(length, breadth), l = length / longer, b = breadth / longer;
     const N diagonal = fma(l, l, b * b) * longer;  // its square, less a factor of longer
     const auto is_empty = boxes_.axes[axis].is_empty;
     const N turn = select(is_empty, N(0), (axis == 0 ? -b : b) / diagonal);
     const N bend = select(is_empty, N(0), masked_product(turn, N(-2) * l / diagonal));
-    const Slope<N> of_v = {N(2) * scale() * (angle_ * turn),
-                           N(2) * scale() * fma(turn, turn, masked_product(angle_, bend))};
-    const Slope<N> of_square = {N(2) * (v_ * of_v.first),
-                                N(2) * fma(of_v.first, of_v.first, v_ * of_v.second)};
-    return centres_.slope(axis, end, inside, of_lacking) +
-           slope_of_quotient(value_, divisor_, of_square, of_lacking + of_v);
+    return {N(2) * scale() * (angle_ * turn),
+            N(2) * scale() * fma(turn, turn, masked_product(angle_, bend))};
   }
 
- private:
-  INLINE static N scale() { return N(0.4052847345693511) + N(-1.5865159517757766e-17); }  // 4/π²
   const Boxes<N>& boxes_;
   CentrePenalty<N> centres_;
   N angle_, v_, divisor_, value_;
+  Slope<N> of_v_[2], of_square_[2];
 };
 
 /// 1 − IoU and a penalty. Where an end of pred lies just at that of target, the derivative of least
@@ -308,6 +315,7 @@ struct GeneralizedIou {
   static constexpr int targets = 1;
   static constexpr int parameters = 1;
   static constexpr int row_length = 4;
+  static constexpr double cost = 8;
   template <class T, unsigned wanted, class Row>
   INLINE static typename Row::Number term(const Row& row) {
     return box_term<HullPenalty, T, wanted>(row);
@@ -321,6 +329,7 @@ struct DistanceIou {
   static constexpr int targets = 1;
   static constexpr int parameters = 1;
   static constexpr int row_length = 4;
+  static constexpr double cost = 8;
   template <class T, unsigned wanted, class Row>
   INLINE static typename Row::Number term(const Row& row) {
     return box_term<CentrePenalty, T, wanted>(row);
@@ -334,6 +343,7 @@ struct CompleteIou {
   static constexpr int targets = 1;
   static constexpr int parameters = 1;
   static constexpr int row_length = 4;
+  static constexpr double cost = 8;
   template <class T, unsigned wanted, class Row>
   INLINE static typename Row::Number term(const Row& row) {
     return box_term<AspectPenalty, T, wanted>(row);

@@ -62,7 +62,7 @@ def circle(similarity: Any, target: Any, *, gamma: Any = 80.0, margin: Any = 0.4
     With w = max(1 − s, −m) or max(s, −m), h is γ(w² − m²), which has the slope 2γw. The gradient is
     that of ℓ: the weights max(0, u + m), too, are differentiated. At the kink u = −m it is 0, the
     subgradient of least norm. An anchor with nothing that belongs to it, or nothing else, has
-    ℓ = 0. The sums may be too large for a number.
+    ℓ = 0. Sums that are too large or too small for a number do no harm.
 
     In other libraries: Keras's ``Circle`` and pytorch-metric-learning's ``CircleLoss`` compute the
     cosines of a batch of embeddings, and have the same terms for each. The latter, as the paper,

@@ -29,6 +29,15 @@ INLINE N zero_where(auto condition, N x) {
   return select(condition, N(0), x);
 }
 
+/// 1/√x, rounded once but for a little.
+template <class N>
+INLINE N inverse_root(ExactSum<N> x) {
+  const N root = N(1) / sqrt(x.high);
+  const ExactSum<N> square = exact_product(root, root);
+  const N rest = fma(-x.high, square.high, N(1)) - fma(x.high, square.low, x.low * square.high);
+  return fma(N(0.5) * root, rest, root);
+}
+
 // ---- angles -------------------------------------------------------------------------------------
 
 /// The cosine of two rows x and y, and its derivatives; for a row of zeros, all are 0.
@@ -46,10 +55,10 @@ class Angle {
  public:
   [[gnu::noinline]] explicit Angle(const Row& row) : row_(row) {
     Products products = add_up();
-    unit_x_ = unit_for<T>(products.xx);
-    unit_y_ = unit_for<T>(products.yy);
+    unit_x_ = unit_for<T>(products.xx.high);
+    unit_y_ = unit_for<T>(products.yy.high);
     if (any((unit_x_ != Number(1)) | (unit_y_ != Number(1)))) products = add_up();
-    const auto [xx, yy, xy] = products;
+    const Number xx = products.xx.high, yy = products.yy.high, xy = products.xy.high;
     no_x_ = xx == Number(0);
     no_y_ = yy == Number(0);
     t_ = select(no_x_, xy, xy / xx);
@@ -58,14 +67,12 @@ class Angle {
     s_ = zero_where(no_x_, rx / xx);
     const Number ww = fma(-rx, s_, rr);
     sine_squared_ = select(no_y_, xy, zero_where(ww <= Number(0x1p-50) * rr, ww) / yy);
-    const Number x_norm = sqrt(xx), y_norm = sqrt(yy);
-    inverse_x_ = zero_where(no_x_, Number(1) / x_norm);
-    inverse_y_ = zero_where(no_y_, Number(1) / y_norm);
+    inverse_x_ = zero_where(no_x_, inverse_root(products.xx));
+    inverse_y_ = zero_where(no_y_, inverse_root(products.yy));
+    inverse_ = inverse_x_ * inverse_y_;
 
     const auto no_angle = no_x_ | no_y_;
-    const Number norms = x_norm * y_norm;
-    inverse_ = zero_where(no_angle, Number(1) / norms);
-    const Number quotient = select(no_angle, xy, xy / norms);
+    const Number quotient = select(no_angle, xy, xy * inverse_);
     lacking_ = sine_squared_ / (Number(1) + abs(quotient));
     cosine_ = select((sine_squared_ > Number(0.5)) | no_angle, quotient,
                      copysign(Number(1) - lacking_, xy));
@@ -124,7 +131,7 @@ class Angle {
   INLINE W rest(W x, W y) const { return fma(-convert<W>(t_), x, y); }
 
   struct Products {
-    Number xx, yy, xy;
+    ExactSum<Number> xx, yy, xy;
   };
   INLINE Products add_up() const {
     const Angle angle = *this;
@@ -135,7 +142,7 @@ class Angle {
       yy.add_product(y, y, position);
       xy.add_product(x, y, position);
     });
-    return {rounded(xx.total()), rounded(yy.total()), rounded(xy.total())};
+    return {xx.total(), yy.total(), xy.total()};
   }
   struct Rest {
     Number rr, rx;

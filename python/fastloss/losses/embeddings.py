@@ -65,7 +65,7 @@ def _distance_of(cosine: Any, distance: Any) -> Parts:
     return Parts(distance, size=np.maximum(distance, np.sqrt(np.abs(distance)) * 2.0**-24))
 
 
-@rowwise(Accuracy(Bounds(4, 5, 6)))
+@rowwise(Accuracy(Bounds(5, 6, 7)))
 def cosine_distance(input1: Any, input2: Any) -> Any:
     """Cosine distance of two embeddings: 1 less the cosine of the angle between them.
 
@@ -107,7 +107,7 @@ def cosine_distance(input1: Any, input2: Any) -> Any:
     return value[..., 0], _scaled(grads, -one), _scaled(hesses, -one)
 
 
-@rowwise(Accuracy(Bounds(4, 5, 6)), target=per_row(SIGN), margin=COSINE)
+@rowwise(Accuracy(Bounds(5, 6, 7)), target=per_row(SIGN), margin=COSINE)
 def cosine_embedding(input1: Any, input2: Any, target: Any, *, margin: Any = 0.0) -> Any:
     """Cosine embedding loss: embeddings that belong together are to be parallel, others not.
 

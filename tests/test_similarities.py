@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Losses of similarities against their definitions in many digits, and rows that are exceptional."""
+"""Losses of similarities against their definitions in many digits, and exceptional rows."""
 
 from typing import Any
 

@@ -772,6 +772,20 @@ def test_circle(
     assert_close(own, theirs(loss, [similarity]))
 
 
+def test_penalties(generator: np.random.Generator) -> None:
+    x = generator.normal(size=(30, 7))
+    x[0] = 0  # where both take the slope 0
+    for penalty, term in [
+        (fl.l1, lambda x: x.abs()),
+        (fl.l2, lambda x: x.square() / 2),
+        (fl.elastic_net, lambda x: 0.5 * x.abs() + 0.25 * x.square()),
+    ]:
+        expected = theirs(lambda x, term=term: 0.75 * term(x).sum(), [x])
+        assert_close(penalty.value_and_grad(x, strength=0.75), expected)
+    shrunk = torch.nn.functional.softshrink(torch.tensor(x), lambd=0.5 * 0.75).numpy()
+    np.testing.assert_array_equal(fl.l1.prox(x, step=0.5, strength=0.75), shrunk)
+
+
 @pytest.mark.parametrize("order", ["torch first", "fastloss first"])
 def test_both_in_one_process(generator: np.random.Generator, order: str) -> None:
     """Two users of OpenMP in turns."""

@@ -41,6 +41,9 @@ assert_type(fl.huber.inputs, tuple[str, ...])
 assert_type(fl.losses["huber"].family, str)
 assert_type(fl.softmax(scores, axis=0, out=scores), Array)
 assert_type(fl.selected_log_prob(scores, [0, 2]), Array)
+assert_type(fl.l1(x, strength=[0.0, 1.0, 1.0]), float)
+assert_type(fl.elastic_net.prox(x, step=0.1, l1_ratio=1, out=x), Array)
+assert_type(fl.l2.reference.value_and_grad(x, out=(None, x)), tuple[float, Array])
 assert_type(fl.__version__, str)
 fl.check_target(fl.huber, y)
 with fl.threads(1):
@@ -59,6 +62,8 @@ fl.gaussian_nll.grad(x, y, x, full=1)  # type: ignore[arg-type]
 fl.gaussian_nll.grad(x, y, x, out=x)  # type: ignore[arg-type]
 fl.cross_entropy.grad(scores, y, temperature=[1.0, 2.0])  # type: ignore[arg-type]
 fl.softmax(scores, weight=x)  # type: ignore[call-arg]
+fl.l1(x, out=x)  # type: ignore[arg-type]
+fl.l1.grad(x, step=0.1)  # type: ignore[call-arg]
 fl.hubert  # type: ignore[attr-defined]
 """
 

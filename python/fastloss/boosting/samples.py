@@ -44,6 +44,11 @@ def require_boostable(function: str, loss: Loss, parameters: Mapping[str, Any]) 
             f"{function}: {name} has {len(loss.inputs)} inputs ({', '.join(loss.inputs)}), "
             "and a model has one kind of prediction"
         )
+    if loss.formula.row_length:
+        raise ValueError(
+            f"{function}: {name} takes rows of {loss.formula.row_length} numbers; its second "
+            "derivatives may be 0 or negative, and it has none that stand in for them"
+        )
     domain = loss.input_domain[loss.inputs[0]].given(parameters_of(loss, parameters))
     raw = loss.inputs[0] in RAW and domain is REAL
     if not raw:

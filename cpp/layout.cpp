@@ -43,21 +43,33 @@ struct Matrix {
   ptrdiff_t rows, columns;
   ptrdiff_t row_stride, column_stride;  // bytes
 
-  /// copy(byte offset, index), along whichever dimension lies closer in memory.
-  template <class Copy>
+  /// copy(byte offset, index) of elements of `size` bytes, along whichever dimension lies closer in
+  /// memory.
+  template <ptrdiff_t size, class Copy>
   void for_each(Copy copy) const {
     if (rows > 1 && std::abs(row_stride) < std::abs(column_stride)) {
       for (ptrdiff_t j = 0; j < columns; ++j) {
-        for (ptrdiff_t i = 0; i < rows; ++i) {
-          copy(i * row_stride + j * column_stride, i * columns + j);
-        }
+        for_each_of_line<size>(rows, row_stride, [&](ptrdiff_t offset, ptrdiff_t i) {
+          copy(offset + j * column_stride, i * columns + j);
+        });
       }
     } else {
       for (ptrdiff_t i = 0; i < rows; ++i) {
-        for (ptrdiff_t j = 0; j < columns; ++j) {
-          copy(i * row_stride + j * column_stride, i * columns + j);
-        }
+        for_each_of_line<size>(columns, column_stride, [&](ptrdiff_t offset, ptrdiff_t j) {
+          copy(i * row_stride + offset, i * columns + j);
+        });
       }
+    }
+  }
+
+ private:
+  /// Of adjacent elements the compiler makes vectors.
+  template <ptrdiff_t size, class Copy>
+  static void for_each_of_line(ptrdiff_t count, ptrdiff_t stride, Copy copy) {
+    if (stride == size) {
+      for (ptrdiff_t k = 0; k < count; ++k) copy(k * size, k);
+    } else {
+      for (ptrdiff_t k = 0; k < count; ++k) copy(k * stride, k);
     }
   }
 };
@@ -122,7 +134,7 @@ void gather_matrix(const char* from, const Matrix& matrix, To* to) {
       return Transposition<To>{rows, columns, column_stride}.to_contiguous(from, to);
     }
   }
-  matrix.for_each([&](ptrdiff_t offset, ptrdiff_t index) {
+  matrix.for_each<sizeof(Stored)>([&](ptrdiff_t offset, ptrdiff_t index) {
     to[index] = convert<To>(load<Stored, swapped>(from + offset));
   });
 }
@@ -144,7 +156,7 @@ void scatter_matrix(const From* from, const Matrix& matrix, char* to) {
       return Transposition<From>{rows, columns, column_stride}.to_side_by_side(from, to);
     }
   }
-  matrix.for_each([&](ptrdiff_t offset, ptrdiff_t index) {
+  matrix.for_each<sizeof(Stored)>([&](ptrdiff_t offset, ptrdiff_t index) {
     store<Stored, swapped>(to + offset, static_cast<Stored>(from[index]));
   });
 }

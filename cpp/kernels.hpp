@@ -87,27 +87,33 @@ constexpr int kScratchRows = 2;
 /// long rows, so that it depends on the number of classes alone.
 constexpr ptrdiff_t kShortRow = 64;
 
-/// Labels of rows that are ignored: no value, no gradient, never read.
+/// Labels of rows that are ignored: no value, no gradient.
 constexpr std::int64_t kIgnored = -1;
 
-/// Some rows; each row is contiguous and of the arithmetic type. A row whose weight is 0 or whose
-/// label is kIgnored is not read: it gets zeros. A target is a row, or a number, or, if it is the
-/// first one, a label.
+/// An array with a number for each class of each row, of the arithmetic type. Either each row is
+/// contiguous, or, of short rows only, each class.
+template <class T>
+struct RowArray {
+  T* const* lines;  // the beginning of each row, or of each class
+  bool by_class;
+};
+
+/// Some rows. One whose weight is 0 or whose label is kIgnored gets zeros, whatever it holds. A
+/// target is a row, or a number, or, if it is the first one, a label.
 template <class T>
 struct RowwiseTask {
   ptrdiff_t rows;
   ptrdiff_t classes;
-  const T* const* arguments[kMaxArguments];  // the rows of each input, then of each target
-  const T* numbers[kMaxArguments];           // in the place of each target that is one per row
-  const std::int64_t* labels;                // null: no target is one
-  const T* weight;                           // one per row; null: every weight is 1
-  const T* class_weight;                     // one per class; null: every one is 1
+  RowArray<T> arguments[kMaxArguments];  // inputs, then targets; they are not written
+  const T* numbers[kMaxArguments];       // in the place of each target that is one per row
+  const std::int64_t* labels;            // null: no target is one
+  const T* weight;                       // one per row; null: every weight is 1
+  const T* class_weight;                 // one per class; null: every one is 1
   double class_weight_sum;
   const T* parameters;
-  double scale;                // grad and hess are multiplied by it
-  T* value;                    // one per row
-  T* const* grad[kMaxInputs];  // rows, like the arguments
-  T* const* hess[kMaxInputs];
+  double scale;  // grad and hess are multiplied by it
+  T* value;      // one per row
+  RowArray<T> grad[kMaxInputs], hess[kMaxInputs];
   T* scratch;  // kScratchRows rows
 };
 

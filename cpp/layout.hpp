@@ -3,8 +3,10 @@
 // gathered block by block into contiguous scratch of the arithmetic type, and scattered back.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 
 #include "narrow_floats.hpp"
 
@@ -111,6 +113,40 @@ class Sequence {
     }
     if (dimensions_ > 1) address += index * along_[0].stride;
     return reinterpret_cast<T*>(address);
+  }
+
+  /// The first elements of `count` such runs.
+  template <class T>
+  void rows(ptrdiff_t start, ptrdiff_t count, T** first) const {
+    const Dimension along = dimensions_ > 1 ? along_[dimensions_ - 2] : Dimension{1, 0};
+    while (count > 0) {
+      const ptrdiff_t adjacent = std::min(count, along.length - start % along.length);
+      char* address = row<char>(start);
+      for (ptrdiff_t i = 0; i < adjacent; ++i) {
+        *first++ = reinterpret_cast<T*>(address + i * along.stride);
+      }
+      start += adjacent;
+      count -= adjacent;
+    }
+  }
+
+  /// Whether elements of consecutive runs lie closer in memory than those of one.
+  bool has_runs_side_by_side() const {
+    if (dimensions_ < 2) return false;
+    return std::abs(along_[dimensions_ - 2].stride) < std::abs(along_[dimensions_ - 1].stride);
+  }
+  /// Sets `columns` to the sequence of the first elements of `count` runs, then the second ones,
+  /// and so on, in which these are the runs. False if the runs do not lie in one row.
+  bool transpose(ptrdiff_t start, ptrdiff_t count, Sequence& columns) const {
+    const auto [length, stride] = along_[dimensions_ - 2];
+    if (start % length + count > length) return false;
+    columns.data_ = row<char>(start);
+    columns.storage_ = storage_;
+    columns.swapped_ = swapped_;
+    columns.dimensions_ = 2;
+    columns.along_[0] = along_[dimensions_ - 1];
+    columns.along_[1] = {count, stride};
+    return true;
   }
 
   /// Copies elements [start, start + count) to contiguous memory. To is float, double or int64.

@@ -32,11 +32,34 @@ RowwiseKernel<T> kernel_of(const RowwiseCall& call) {
   }
 }
 
-/// An array with a row per term: its rows in place, or through a slice of scratch.
-template <class T>
+// Rows or classes that a kernel takes at once.
+constexpr ptrdiff_t kLines = std::max(kRows, kShortRow);
+
+/// An array with a row per term: in place, or through a slice of scratch.
 struct RowStream {
   const Sequence* sequence = nullptr;
   int slice = -1;
+  bool by_class = false;  // short rows that lie side by side: a kernel takes them so
+};
+
+/// Lines of a sequence, which are its rows, or, transposed, its classes.
+struct Lines {
+  const Sequence& sequence;
+  ptrdiff_t first, count, length;
+  bool by_class;
+
+  template <class T>
+  bool are_in_place() const {
+    return sequence.has_contiguous_rows<T>();
+  }
+  template <class T>
+  void gather(T* to) const {
+    sequence.gather(first * length, count * length, to);
+  }
+  template <class T>
+  void scatter(const T* from) const {
+    sequence.scatter(from, first * length, count * length);
+  }
 };
 
 ptrdiff_t label_count(const RowwiseCall& call) { return call.classes + call.loss->more_labels; }
@@ -59,9 +82,10 @@ double run(const RowwiseCall& call) {
 
   int slices = 0;
   const auto stream = [&](const Sequence* sequence) {
-    return RowStream<T>{sequence, sequence->has_contiguous_rows<T>() ? -1 : slices++};
+    if (sequence->has_contiguous_rows<T>()) return RowStream{sequence};
+    return RowStream{sequence, slices++, classes <= kShortRow && sequence->has_runs_side_by_side()};
   };
-  RowStream<T> arguments[kMaxArguments], grad[kMaxInputs], hess[kMaxInputs];
+  RowStream arguments[kMaxArguments], grad[kMaxInputs], hess[kMaxInputs];
   const auto is_row = [&](int k) { return k < row_arguments && !(labelled && k == inputs); };
   for (int k = 0; k < row_arguments; ++k) {
     if (is_row(k)) arguments[k] = stream(call.arguments[k]);
@@ -94,30 +118,40 @@ double run(const RowwiseCall& call) {
   const RowwiseKernel<T> kernel = kernel_of<T>(call);
 
   const auto run_rows = [&](ptrdiff_t start, ptrdiff_t count, int thread, T* value) {
-    T* rows[kMaxArguments + 2 * kMaxInputs][kRows];
-    const auto place = [&](const RowStream<T>& s, T** row) {
-      for (ptrdiff_t r = 0; r < count; ++r) {
-        row[r] = s.slice < 0 ? s.sequence->template row<T>(start + r)
-                             : packed.slice(thread, s.slice) + r * classes;
+    const auto with_lines = [&](const RowStream& s, auto act) {
+      Sequence transposed;
+      if (s.by_class && s.sequence->transpose(start, count, transposed)) {
+        act(Lines{transposed, 0, classes, count, true});
+      } else {
+        act(Lines{*s.sequence, start, count, classes, false});
       }
-      return row;
     };
-    const auto finish = [&](const RowStream<T>& s) {
+    T* addresses[kMaxArguments + 2 * kMaxInputs][kLines];
+    int used = 0;
+    const auto place = [&](const RowStream& s, bool is_read) {
+      T** address = addresses[used++];
+      RowArray<T> array = {address, false};
+      with_lines(s, [&](const Lines& lines) {
+        array.by_class = lines.by_class;
+        if (lines.are_in_place<T>()) return lines.sequence.rows(lines.first, lines.count, address);
+        T* scratch_lines = packed.slice(thread, s.slice);
+        for (ptrdiff_t i = 0; i < lines.count; ++i) address[i] = scratch_lines + i * lines.length;
+        if (is_read) lines.gather(scratch_lines);
+      });
+      return array;
+    };
+    const auto finish = [&](const RowStream& s) {
       if (s.slice < 0) return;
-      s.sequence->scatter(packed.slice(thread, s.slice), start * classes, count * classes);
+      with_lines(s, [&](const Lines& lines) {
+        if (!lines.are_in_place<T>()) lines.scatter(packed.slice(thread, s.slice));
+      });
     };
 
     RowwiseTask<T> task;
     task.rows = count;
     task.classes = classes;
-    int used = 0;
     for (int k = 0; k < row_arguments; ++k) {
-      if (!is_row(k)) continue;
-      task.arguments[k] = place(arguments[k], rows[used++]);
-      if (arguments[k].slice >= 0) {
-        arguments[k].sequence->gather(start * classes, count * classes,
-                                      packed.slice(thread, arguments[k].slice));
-      }
+      if (is_row(k)) task.arguments[k] = place(arguments[k], true);
     }
     T numbers[kMaxArguments][kRows];
     for (int k = row_arguments; k < all_arguments; ++k) {
@@ -145,8 +179,8 @@ double run(const RowwiseCall& call) {
     task.scale = call.scale;
     task.value = value;
     for (int k = 0; k < inputs; ++k) {
-      if (wanted & kGrad) task.grad[k] = place(grad[k], rows[used++]);
-      if (wanted & kHess) task.hess[k] = place(hess[k], rows[used++]);
+      if (wanted & kGrad) task.grad[k] = place(grad[k], false);
+      if (wanted & kHess) task.hess[k] = place(hess[k], false);
     }
     task.scratch = scratch.slice(thread, 0);
     kernel(task);
@@ -174,11 +208,12 @@ double run(const RowwiseCall& call) {
 
 ptrdiff_t find_bad_label(const RowwiseCall& call) {
   std::int64_t labels[kLabels];
+  const ptrdiff_t labels_end = label_count(call);
   for (ptrdiff_t start = 0; start < call.rows; start += kLabels) {
     const ptrdiff_t count = std::min(kLabels, call.rows - start);
     call.labels->gather(start, count, labels);
     for (ptrdiff_t r = 0; r < count; ++r) {
-      const bool inside = labels[r] >= 0 && labels[r] < label_count(call);
+      const bool inside = labels[r] >= 0 && labels[r] < labels_end;
       if (!inside && !ignored(call, labels[r])) return start + r;
     }
   }

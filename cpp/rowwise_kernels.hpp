@@ -50,8 +50,8 @@ void run_rows(const RowwiseTask<T>& task) {
   const int row_arguments = Loss::inputs + (row.labelled ? 0 : Loss::targets);
   for (ptrdiff_t r = 0; r < task.rows; ++r) {
     for (int k = 0; k < Loss::inputs; ++k) {
-      if constexpr ((wanted & kGrad) != 0) row.grad[k] = task.grad[k][r];
-      if constexpr ((wanted & kHess) != 0) row.hess[k] = task.hess[k][r];
+      if constexpr ((wanted & kGrad) != 0) row.grad[k] = task.grad[k].lines[r];
+      if constexpr ((wanted & kHess) != 0) row.hess[k] = task.hess[k].lines[r];
     }
     double value = 0;
     if (is_ignored(task, r)) {
@@ -61,14 +61,14 @@ void run_rows(const RowwiseTask<T>& task) {
       }
     } else {
       const double weight = weight_of(task, r);
-      for (int k = 0; k < row_arguments; ++k) row.arguments[k] = task.arguments[k][r];
+      for (int k = 0; k < row_arguments; ++k) row.arguments[k] = task.arguments[k].lines[r];
       for (int k = 0; k < numbers_of<Loss>(); ++k) {
         row.numbers[k] = task.numbers[Loss::inputs + Loss::targets + k][r];
       }
       row.label = row.labelled ? task.labels[r] : 0;
       const ptrdiff_t next = r + 1 < task.rows ? r + 1 : r;
-      row.next_scores = task.arguments[0][next];
-      row.next_target = task.arguments[row_arguments - 1][next];
+      row.next_scores = task.arguments[0].lines[next];
+      row.next_target = task.arguments[row_arguments - 1].lines[next];
       row.result = (wanted & kGrad) != 0   ? row.grad[0]
                    : (wanted & kHess) != 0 ? row.hess[0]
                                            : row.next_scores;
@@ -85,44 +85,94 @@ template <class T>
 struct Bundle {
   static constexpr int lanes = Vec<T>::lanes;
   ptrdiff_t classes;
-  bool present[lanes];  // not ignored, and not beyond the last row
+  ptrdiff_t start;      // the first of the rows
+  int count;            // how many there are
+  bool ignored[lanes];  // those that are computed with zeros and get zeros
+  bool any_ignored;
 
-  /// Ignored rows are not read.
-  [[gnu::noinline]] void read(const T* const* rows, T* bundle) const {
-    static constexpr T zeros[kShortRow] = {};
-    const T* from[lanes];
-    for (int lane = 0; lane < lanes; ++lane) from[lane] = present[lane] ? rows[lane] : zeros;
-    for_each_tile(
-        [&](int lane, ptrdiff_t k) {
-          transpose_tile<T>([&](int i) { return from[lane + i] + k; },
-                            [&](int i) { return bundle + (k + i) * lanes + lane; });
-        },
-        [&](int lane, ptrdiff_t k) { bundle[k * lanes + lane] = from[lane][k]; });
+  /// A number per row, and beyond the last row padding.
+  INLINE Vec<T> load(const T* numbers, Vec<T> padding) const {
+    const T* p = numbers + start;
+    return count == lanes ? Vec<T>::load(p) : load_first(p, count, padding);
   }
-  /// Ignored rows get zeros.
-  [[gnu::noinline]] void write(const T* bundle, T* const* rows, int count) const {
+  INLINE void store(T* numbers, Vec<T> v) const {
+    T* p = numbers + start;
+    if (count == lanes) return v.store(p);
+    store_first(p, count, v);
+  }
+
+  [[gnu::noinline]] void read(const RowArray<T>& from, T* bundle) const {
+    if (from.by_class) {
+      for (ptrdiff_t k = 0; k < classes; ++k) {
+        __builtin_prefetch(from.lines[k] + start + kAhead);
+        load(from.lines[k], Vec<T>(0)).store(bundle + k * lanes);
+      }
+    } else {
+      T zeros[kShortRow];
+      if (count < lanes) fill_zeros(zeros, classes);
+      T* padded[lanes];
+      T* const* rows = rows_of(from, zeros, padded);
+      for_each_tile(
+          [&](int lane, ptrdiff_t k) {
+            transpose_tile<T>([&](int i) { return rows[lane + i] + k; },
+                              [&](int i) { return bundle + (k + i) * lanes + lane; });
+          },
+          [&](int lane, ptrdiff_t k) { bundle[k * lanes + lane] = rows[lane][k]; });
+    }
+    clear_ignored(bundle);
+  }
+  [[gnu::noinline]] void write(T* bundle, const RowArray<T>& to) const {
+    clear_ignored(bundle);
+    if (to.by_class) {
+      for (ptrdiff_t k = 0; k < classes; ++k) {
+        __builtin_prefetch(to.lines[k] + start + kAhead, for_writing);
+        store(to.lines[k], Vec<T>::load(bundle + k * lanes));
+      }
+      return;
+    }
     T dropped[kShortRow];
-    T* to[lanes];
-    for (int lane = 0; lane < lanes; ++lane) to[lane] = present[lane] ? rows[lane] : dropped;
+    T* padded[lanes];
+    T* const* rows = rows_of(to, dropped, padded);
     for_each_tile(
         [&](int lane, ptrdiff_t k) {
           transpose_tile<T>([&](int i) { return bundle + (k + i) * lanes + lane; },
-                            [&](int i) { return to[lane + i] + k; });
+                            [&](int i) { return rows[lane + i] + k; });
         },
-        [&](int lane, ptrdiff_t k) { to[lane][k] = bundle[k * lanes + lane]; });
-    for (int lane = 0; lane < count; ++lane) {
-      if (!present[lane]) fill_zeros(rows[lane], classes);
-    }
+        [&](int lane, ptrdiff_t k) { rows[lane][k] = bundle[k * lanes + lane]; });
   }
 
  private:
+  /// Classes lie far from each other: of each, what is read or written so many rows later is
+  /// fetched.
+  static constexpr ptrdiff_t kAhead = 4 * lanes;
+  static constexpr int for_writing = 1;
+
+  /// The addresses of the rows, and that of another one for those beyond the last.
+  INLINE T* const* rows_of(const RowArray<T>& array, T* beyond, T** padded) const {
+    T* const* rows = array.lines + start;
+    if (count == lanes) return rows;
+    for (int lane = 0; lane < lanes; ++lane) padded[lane] = lane < count ? rows[lane] : beyond;
+    return padded;
+  }
+  INLINE void clear_ignored(T* bundle) const {
+    if (!any_ignored) return;
+    for (int lane = 0; lane < lanes; ++lane) {
+      if (!ignored[lane]) continue;
+      for (ptrdiff_t k = 0; k < classes; ++k) bundle[k * lanes + lane] = 0;
+    }
+  }
+  /// The last tile of a row overlaps the one before it, so as to end with the row.
   INLINE void for_each_tile(auto copy_tile, auto copy_one) const {
-    const ptrdiff_t whole = classes - classes % kTile<T>;
     for (int lane = 0; lane < lanes; lane += kTile<T>) {
-      for (ptrdiff_t k = 0; k < whole; k += kTile<T>) copy_tile(lane, k);
-      for (ptrdiff_t k = whole; k < classes; ++k) {
-        for (int i = 0; i < kTile<T>; ++i) copy_one(lane + i, k);
+      if (classes < kTile<T>) {
+        for (ptrdiff_t k = 0; k < classes; ++k) {
+          for (int i = 0; i < kTile<T>; ++i) copy_one(lane + i, k);
+        }
+        continue;
       }
+      const ptrdiff_t last = classes - kTile<T>;
+      for (ptrdiff_t k = 0; k < last; k += kTile<T>) copy_tile(lane, k);
+      copy_tile(lane, last);
     }
   }
 };
@@ -131,6 +181,7 @@ template <class Loss, class T, unsigned wanted>
 void run_bundles(const RowwiseTask<T>& task) {
   constexpr int lanes = Vec<T>::lanes;
   constexpr int inputs = Loss::inputs;
+  using Number = typename RowPerLane<T>::Number;
   alignas(64) T arguments[inputs + Loss::targets][kShortRow * lanes];
   alignas(64) T grad[inputs][kShortRow * lanes], hess[inputs][kShortRow * lanes];
   alignas(64) T scratch[kScratchRows][kShortRow * lanes];
@@ -141,39 +192,45 @@ void run_bundles(const RowwiseTask<T>& task) {
   for (int k = 0; k < kScratchRows; ++k) rows.scratch[k] = scratch[k];
   const int row_arguments = inputs + (rows.labelled ? 0 : Loss::targets);
 
-  Bundle<T> bundle = {task.classes, {}};
   for (ptrdiff_t start = 0; start < task.rows; start += lanes) {
     const int count = task.rows - start < lanes ? static_cast<int>(task.rows - start) : lanes;
-    double weight[lanes], factor[lanes];
-    for (int lane = 0; lane < lanes; ++lane) {
-      const bool present = lane < count && !is_ignored(task, start + lane);
-      bundle.present[lane] = present;
-      weight[lane] = present ? weight_of(task, start + lane) : 0;
-      factor[lane] = task.scale * weight[lane];
-      rows.label[lane] = present && rows.labelled ? task.labels[start + lane] : 0;
+    Bundle<T> bundle = {task.classes, start, count, {}, false};
+    Vec<T> weights(1);
+    if (task.weight != nullptr) {
+      weights = bundle.load(task.weight, weights);
+      bundle.any_ignored = any(weights == Vec<T>(0));
     }
-    rows.factor = load_numbers<typename RowPerLane<T>::Number>(factor);
-    for (int k = 0; k < numbers_of<Loss>(); ++k) {
-      const T* numbers = task.numbers[inputs + Loss::targets + k] + start;
-      T present[lanes];
+    for (int lane = 0; lane < lanes; ++lane) {
+      rows.label[lane] = rows.labelled && lane < count ? task.labels[start + lane] : 0;
+      bundle.any_ignored |= rows.label[lane] == kIgnored;
+    }
+    if (bundle.any_ignored) {
+      T weight[lanes];
+      weights.store(weight);
       for (int lane = 0; lane < lanes; ++lane) {
-        present[lane] = bundle.present[lane] ? numbers[lane] : 0;
+        bundle.ignored[lane] = weight[lane] == 0 || rows.label[lane] == kIgnored;
+        if (!bundle.ignored[lane]) continue;
+        weight[lane] = 0;
+        rows.label[lane] = 0;
       }
-      rows.numbers[k] = Vec<T>::load(present);
+      weights = Vec<T>::load(weight);
+    }
+    const auto weight = convert<Number>(weights);
+    rows.factor = Number(task.scale) * weight;
+    for (int k = 0; k < numbers_of<Loss>(); ++k) {
+      rows.numbers[k] = bundle.load(task.numbers[inputs + Loss::targets + k], Vec<T>(0));
     }
     for (int k = 0; k < row_arguments; ++k) {
-      bundle.read(task.arguments[k] + start, arguments[k]);
+      bundle.read(task.arguments[k], arguments[k]);
       rows.arguments[k] = arguments[k];
     }
     const auto value = Loss::template term<T, wanted>(rows);
     if constexpr ((wanted & kValue) != 0) {
-      using Number = typename RowPerLane<T>::Number;
-      const auto weighted = masked_product(load_numbers<Number>(weight), value);
-      store_first(task.value + start, count, convert<Vec<T>>(weighted));
+      bundle.store(task.value, convert<Vec<T>>(masked_product(weight, value)));
     }
     for (int k = 0; k < inputs; ++k) {
-      if constexpr ((wanted & kGrad) != 0) bundle.write(grad[k], task.grad[k] + start, count);
-      if constexpr ((wanted & kHess) != 0) bundle.write(hess[k], task.hess[k] + start, count);
+      if constexpr ((wanted & kGrad) != 0) bundle.write(grad[k], task.grad[k]);
+      if constexpr ((wanted & kHess) != 0) bundle.write(hess[k], task.hess[k]);
     }
   }
 }

@@ -89,15 +89,6 @@ struct Doubles<Vec<float>> {
   using type = Widened;
 };
 
-template <class Number>
-INLINE Number load_numbers(const double* p) {
-  return Number::load(p);
-}
-template <>
-INLINE Widened load_numbers(const double* p) {
-  return {Vec<double>::load(p), Vec<double>::load(p + Vec<double>::lanes)};
-}
-
 /// What the elements of rows of T are in double precision, a vector at a time.
 template <class T>
 using Wide = typename Doubles<Vec<T>>::type;

@@ -24,6 +24,16 @@ inline void accumulate(Sum& sum, Sum part) {
   sum.high = high;
 }
 
+/// The kernel that adds up numbers of type T.
+template <class T>
+auto sum_kernel(const Level& level) {
+  if constexpr (sizeof(T) == sizeof(float)) {
+    return level.sums->float_sum;
+  } else {
+    return level.sums->double_sum;
+  }
+}
+
 /// How many float32 elements of a simple loss cost as much as one term: `cost` of them in float32.
 template <class T>
 double work_of(double cost) {

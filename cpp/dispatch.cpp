@@ -19,6 +19,8 @@ namespace {
    {FASTLOSS_POINTWISE_LISTS(FASTLOSS_TABLE_OF, level)}, \
    {FASTLOSS_ROWWISE_LISTS(FASTLOSS_TABLE_OF, level)},   \
    {FASTLOSS_OVERLAP_LISTS(FASTLOSS_TABLE_OF, level)},   \
+   {FASTLOSS_ORDERED_LISTS(FASTLOSS_TABLE_OF, level)},   \
+   {FASTLOSS_GROUPWISE_LISTS(FASTLOSS_TABLE_OF, level)}, \
    &level::row_function_table,                           \
    &level::penalty_table,                                \
    &level::sum_kernels,                                  \

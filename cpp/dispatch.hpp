@@ -14,6 +14,8 @@ struct Level {
   const PointwiseTable* pointwise[kPointwiseTables];
   const RowwiseTable* rowwise[kRowwiseTables];
   const OverlapTable* overlap[kOverlapTables];
+  const OrderedTable* ordered[kOrderedTables];
+  const GroupwiseTable* groupwise[kGroupwiseTables];
   const RowwiseTable* row_functions;
   const PointwiseTable* penalties;
   const SumKernels* sums;

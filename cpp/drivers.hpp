@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "dispatch.hpp"
 #include "layout.hpp"
@@ -79,5 +80,63 @@ struct OverlapCall {
 
 template <class T>
 double run(const OverlapCall& call);
+
+/// Keys that are compared as they are: no bit of an integer is lost.
+struct Keys {
+  enum Kind { numbers, integers, unsigned_integers };
+  const Sequence* sequence = nullptr;  // the bits of unsigned integers, as those of signed ones
+  Kind kind = numbers;
+};
+
+/// Which elements have the same key, by ascending keys.
+struct Groups {
+  std::vector<ptrdiff_t> starts;  // of each group, and the end of the last
+  std::vector<ptrdiff_t> order;   // the elements; empty if it is theirs
+};
+Groups find_groups(const Keys& keys, ptrdiff_t count);
+
+struct OrderedCall {
+  const OrderedLoss* loss = nullptr;
+  const Level* level = nullptr;
+  int call = 0;
+  ptrdiff_t count = 0;  // elements, at least one
+  const Sequence* pred = nullptr;
+  Keys key;
+  const Sequence* event = nullptr;
+  const Sequence* weight = nullptr;  // null: every weight is 1
+  const double* parameters = nullptr;
+  double scale = 1;
+  const Sequence* value = nullptr;  // null: the values are summed
+  const Sequence* grad[kMaxInputs] = {};
+  const Sequence* hess[kMaxInputs] = {};
+};
+
+template <class T>
+double run(const OrderedCall& call);
+
+/// The denominator of the mean: Σ of the weights of events.
+template <class T>
+double weight_sum(const OrderedCall& call);
+
+struct GroupwiseCall {
+  const GroupwiseLoss* loss = nullptr;
+  const Level* level = nullptr;
+  int call = 0;
+  const Groups* groups = nullptr;  // at least one
+  const Sequence* pred = nullptr;
+  const Sequence* target = nullptr;
+  const Sequence* weight = nullptr;  // one per group; null: every weight is 1
+  const double* parameters = nullptr;
+  double scale = 1;
+  const Sequence* value = nullptr;  // null: the values are summed
+  const Sequence* grad[kMaxInputs] = {};
+  const Sequence* hess[kMaxInputs] = {};
+};
+
+template <class T>
+double run(const GroupwiseCall& call);
+
+/// The number of the first one below 0, or -1.
+ptrdiff_t find_negative(const Sequence& numbers, ptrdiff_t count);
 
 }  // namespace fastloss

@@ -45,6 +45,10 @@ PyObject* run(const Loss& loss, const Method& method, const Request& request) {
       return RowwiseEvaluation(loss, method, request).run();
     case Family::overlap:
       return OverlapEvaluation(loss, method, request).run();
+    case Family::ordered:
+      return OrderedEvaluation(loss, method, request).run();
+    case Family::groupwise:
+      return GroupwiseEvaluation(loss, method, request).run();
   }
   throw std::logic_error("no such family");
 }

@@ -58,12 +58,31 @@ void Evaluation::read_arguments() {
   single_ = result_type_ != Storage::float64;
 }
 
+Evaluation::Element Evaluation::element(const Array& array, npy_intp number) {
+  py::tuple index(array.ndim());
+  for (int d = array.ndim() - 1; d >= 0; --d) {
+    index[static_cast<std::size_t>(d)] = py::int_(number % array.shape()[d]);
+    number /= array.shape()[d];
+  }
+  const py::object element = py::handle(array.as_object())[index];
+  return {py::str(element), py::str(array.ndim() == 1 ? py::object(index[0]) : py::object(index))};
+}
+
 void Evaluation::require_shape(int i, int ndim, const npy_intp* shape) {
   const Array& array = argument(i);
   if (array.has_shape(ndim, shape)) return;
   caller_.fail(PyExc_ValueError, name_of(i),
                "expected shape " + shape_text(shape, ndim) + " to match '" + name_of(0) +
                    "', got " + shape_text(array.shape(), array.ndim()));
+}
+
+Keys Evaluation::keys(Array array, const Walk& walk) {
+  Keys::Kind kind = array.is_float() ? Keys::numbers : Keys::integers;
+  if (array.storage == Storage::uint64) {
+    array.storage = Storage::int64;
+    kind = Keys::unsigned_integers;
+  }
+  return {sequences_.add(array, walk), kind};
 }
 
 void Evaluation::set_terms(int ndim, const npy_intp* shape) {
@@ -138,6 +157,10 @@ void Evaluation::read_reduction() {
 }
 
 PyObject* Evaluation::compute() {
+  const auto is_typical = [&](const Array& array) { return array.storage == result_type_; };
+  const Array* typical = std::find_if(arrays_, arrays_ + argument_count(), is_typical);
+  results_.allocate(result_type_, typical, arrays_, values_are_elements() ? &scores() : nullptr,
+                    terms());
   double denominator = 1;
   if (reduction_ == Reduction::mean) {
     denominator = normalizer_ > 0 ? normalizer_ : term_count_ > 0 ? weight_sum() : 0;
@@ -147,10 +170,6 @@ PyObject* Evaluation::compute() {
       PyErr_WarnEx(PyExc_RuntimeWarning, "Mean of empty slice", 1) < 0) {
     throw py::error_already_set();
   }
-  const auto is_typical = [&](const Array& array) { return array.storage == result_type_; };
-  const Array* typical = std::find_if(arrays_, arrays_ + argument_count(), is_typical);
-  results_.allocate(result_type_, typical, arrays_, values_are_elements() ? &scores() : nullptr,
-                    terms());
   double sum = 0;
   if (nothing_to_average) {
     results_.fill_with_zeros();

@@ -69,6 +69,12 @@ class Evaluation {
   const Array& scores() const { return arrays_[0]; }
   static bool has(const Array& array) { return array.object != nullptr; }
 
+  /// An element and its index, in words.
+  struct Element {
+    std::string text, index;
+  };
+  static Element element(const Array& array, npy_intp number);
+
   void require_shape(int i, int ndim, const npy_intp* shape);
   void set_terms(int ndim, const npy_intp* shape);
   Shape terms() const { return {terms_ndim_, terms_shape_}; }
@@ -76,6 +82,9 @@ class Evaluation {
   /// Σ of the weights, or how many terms there are.
   template <class T>
   double sum_of_weights();
+
+  /// An array of keys in the order of a walk.
+  Keys keys(Array array, const Walk& walk);
 
   /// Whether values are added up in the order of the terms.
   bool sums_values() const { return (wanted_ & kValue) != 0 && reduction_ != Reduction::none; }
@@ -178,6 +187,39 @@ class OverlapEvaluation final : public Evaluation {
   bool inside_[kMaxDimensions];          // whether a mask lies along an axis
   npy_intp term_shape_[kMaxDimensions];  // of all masks
   npy_intp elements_ = 0;                // of a mask
+};
+
+class OrderedEvaluation final : public Evaluation {
+ public:
+  using Evaluation::Evaluation;
+
+ private:
+  void read_terms() override;
+  bool results_may_replace_weight() const override { return true; }
+  bool values_are_elements() const override { return true; }
+  void prepare() override;
+  double weight_sum() override;
+  double evaluate(double scale) override;
+
+  void check_weight();
+
+  OrderedCall sample_;
+};
+
+class GroupwiseEvaluation final : public Evaluation {
+ public:
+  using Evaluation::Evaluation;
+
+ private:
+  void read_terms() override;
+  bool results_may_replace_weight() const override { return groups_.order.empty(); }
+  double weight_sum() override;
+  double evaluate(double scale) override;
+
+  Walk element_walk() const;
+
+  Groups groups_;
+  npy_intp group_count_ = 0;
 };
 
 }  // namespace fastloss

@@ -182,6 +182,68 @@ struct OverlapLoss {
   OverlapKernels<double> double_kernels;
 };
 
+// ---- ordered: one sample, in which a term depends on all that come later in an order ------------
+
+constexpr int kOrderedScratch = 2;
+
+/// The elements from the last to the first, those at the same place side by side; in double
+/// precision, whatever the arithmetic type. The kernel may use all that it can write as scratch.
+struct OrderedTask {
+  ptrdiff_t count;
+  double* pred;
+  const double* weight;          // positive; null: every weight is 1
+  const unsigned char* event;    // whether an element has a term
+  const unsigned char* is_last;  // whether it is the last one at its place
+  const double* parameters;
+  double scale;   // grad and hess are multiplied by it
+  double* value;  // where there is no term, 0
+  double* grad;
+  double* hess;
+  double* scratch[kOrderedScratch];  // `count` numbers each
+};
+
+using OrderedKernel = void (*)(const OrderedTask&);
+
+struct OrderedLoss {
+  Signature signature;
+  OrderedKernel kernels[kCallCount];
+};
+
+// ---- groupwise: one term per group of elements --------------------------------------------------
+
+constexpr int kGroupwiseScratch = 3;
+constexpr int kPlaceColumns = 3;
+
+/// What the elements of a group are sorted by, the largest first; where that is equal, by the
+/// other.
+enum class GroupOrder { by_pred, by_target };
+
+/// The elements of one group, in double precision, whatever the arithmetic type. Arrays have room
+/// for whole logical blocks. Derivatives are stored where they are wanted.
+struct GroupwiseTask {
+  ptrdiff_t count;
+  const double* pred;
+  const double* target;
+  const double* best_target;  // the targets, the largest first
+  const double* places;       // what the loss has tabulated, if it does: kPlaceColumns columns
+  ptrdiff_t place_stride;     // from one column to the next
+  const double* parameters;
+  double factor;  // grad and hess are multiplied by it
+  double* value;  // of the group
+  double* grad;
+  double* hess;
+  double* scratch[kGroupwiseScratch];
+};
+using GroupwiseKernel = void (*)(const GroupwiseTask&);
+
+struct GroupwiseLoss {
+  Signature signature;
+  GroupOrder order;
+  /// Tabulates what depends on the place in a group alone, for so many; or null.
+  void (*tabulate)(double* places, ptrdiff_t count, ptrdiff_t stride);
+  GroupwiseKernel kernels[kCallCount];
+};
+
 // ---- sums, for the denominators of means --------------------------------------------------------
 
 /// Σ values·weights, or Σ values where weights is null.
@@ -232,18 +294,25 @@ struct PointwiseTable {
   int count;
 };
 /// The lists of pointwise losses, each with a kernel file and an entry table.
-#define FASTLOSS_POINTWISE_LISTS(f, level) \
-  f(level, regression) f(level, robust) f(level, binary) f(level, margins) f(level, counts)
+#define FASTLOSS_POINTWISE_LISTS(f, level)                                                  \
+  f(level, regression) f(level, robust) f(level, binary) f(level, margins) f(level, counts) \
+      f(level, survival)
 /// The same of row-wise losses.
 #define FASTLOSS_ROWWISE_LISTS(f, level)                                                        \
   f(level, cross_entropy) f(level, labels) f(level, multiclass_margins) f(level, distributions) \
       f(level, multilabel) f(level, embeddings) f(level, boxes) f(level, similarities)
-/// And of overlap losses.
+/// Of overlap losses.
 #define FASTLOSS_OVERLAP_LISTS(f, level) f(level, segmentation)
+/// Of ordered losses.
+#define FASTLOSS_ORDERED_LISTS(f, level) f(level, cox)
+/// And of groupwise losses.
+#define FASTLOSS_GROUPWISE_LISTS(f, level) f(level, ranking)
 #define FASTLOSS_COUNT(level, name) +1
 constexpr int kPointwiseTables = FASTLOSS_POINTWISE_LISTS(FASTLOSS_COUNT, );
 constexpr int kRowwiseTables = FASTLOSS_ROWWISE_LISTS(FASTLOSS_COUNT, );
 constexpr int kOverlapTables = FASTLOSS_OVERLAP_LISTS(FASTLOSS_COUNT, );
+constexpr int kOrderedTables = FASTLOSS_ORDERED_LISTS(FASTLOSS_COUNT, );
+constexpr int kGroupwiseTables = FASTLOSS_GROUPWISE_LISTS(FASTLOSS_COUNT, );
 #undef FASTLOSS_COUNT
 struct RowwiseTable {
   const RowwiseLoss* losses;
@@ -251,6 +320,14 @@ struct RowwiseTable {
 };
 struct OverlapTable {
   const OverlapLoss* losses;
+  int count;
+};
+struct OrderedTable {
+  const OrderedLoss* losses;
+  int count;
+};
+struct GroupwiseTable {
+  const GroupwiseLoss* losses;
   int count;
 };
 struct ElementaryTable {
@@ -261,11 +338,15 @@ struct ElementaryTable {
 #define FASTLOSS_DECLARE_POINTWISE(level, name) extern const PointwiseTable name##_table;
 #define FASTLOSS_DECLARE_ROWWISE(level, name) extern const RowwiseTable name##_table;
 #define FASTLOSS_DECLARE_OVERLAP(level, name) extern const OverlapTable name##_table;
+#define FASTLOSS_DECLARE_ORDERED(level, name) extern const OrderedTable name##_table;
+#define FASTLOSS_DECLARE_GROUPWISE(level, name) extern const GroupwiseTable name##_table;
 #define FASTLOSS_DECLARE_LEVEL(level)                         \
   namespace level {                                           \
   FASTLOSS_POINTWISE_LISTS(FASTLOSS_DECLARE_POINTWISE, level) \
   FASTLOSS_ROWWISE_LISTS(FASTLOSS_DECLARE_ROWWISE, level)     \
   FASTLOSS_OVERLAP_LISTS(FASTLOSS_DECLARE_OVERLAP, level)     \
+  FASTLOSS_ORDERED_LISTS(FASTLOSS_DECLARE_ORDERED, level)     \
+  FASTLOSS_GROUPWISE_LISTS(FASTLOSS_DECLARE_GROUPWISE, level) \
   extern const RowwiseTable row_function_table;               \
   extern const PointwiseTable penalty_table;                  \
   extern const SumKernels sum_kernels;                        \
@@ -281,5 +362,7 @@ FASTLOSS_DECLARE_LEVEL(neon)
 #undef FASTLOSS_DECLARE_POINTWISE
 #undef FASTLOSS_DECLARE_ROWWISE
 #undef FASTLOSS_DECLARE_OVERLAP
+#undef FASTLOSS_DECLARE_ORDERED
+#undef FASTLOSS_DECLARE_GROUPWISE
 
 }  // namespace fastloss

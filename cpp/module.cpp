@@ -19,6 +19,8 @@ Family family_of(const std::string& name) {
   if (name == "pointwise") return Family::pointwise;
   if (name == "rowwise") return Family::rowwise;
   if (name == "overlap") return Family::overlap;
+  if (name == "ordered") return Family::ordered;
+  if (name == "groupwise") return Family::groupwise;
   if (name == "row function") return Family::row_function;
   if (name == "penalty") return Family::penalty;
   if (name == "proximal step") return Family::proximal_step;
@@ -27,6 +29,7 @@ Family family_of(const std::string& name) {
 
 TargetKind target_kind_of(const std::string& name) {
   if (name == "whole") return TargetKind::whole;
+  if (name == "key") return TargetKind::key;
   if (name == "number") return TargetKind::number;
   if (name == "labels") return TargetKind::labels;
   if (name == "labels or whole") return TargetKind::labels_or_whole;

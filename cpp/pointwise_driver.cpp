@@ -37,13 +37,7 @@ double total_of(Sum sum) {
 
 template <class T>
 double sum_of(const Level& level, const Sequence& values, ptrdiff_t count, ptrdiff_t times) {
-  const auto sum = [&] {
-    if constexpr (std::is_same_v<T, float>) {
-      return level.sums->float_sum;
-    } else {
-      return level.sums->double_sum;
-    }
-  }();
+  const auto sum = sum_kernel<T>(level);
   const Team team = team_for(static_cast<double>(count) * work_of<T>(1));
   const T* contiguous = values.contiguous<T>();
   const Scratch<T> scratch(team.threads, contiguous == nullptr, std::min(count, kBlock));

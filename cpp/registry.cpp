@@ -16,6 +16,8 @@ std::deque<Loss>& losses() {  // filled at import, only read later; a deque does
 int numbers_of(const PointwiseLoss&) { return 0; }
 int numbers_of(const RowwiseLoss& loss) { return loss.numbers; }
 int numbers_of(const OverlapLoss&) { return 0; }
+int numbers_of(const OrderedLoss&) { return 0; }
+int numbers_of(const GroupwiseLoss&) { return 0; }
 
 /// Calls f(signature, how many of its targets are a number per row, place) for each loss.
 template <class F>
@@ -36,6 +38,10 @@ void for_each_kernel(Family family, F f) {
       return all_of(level.rowwise);
     case Family::overlap:
       return all_of(level.overlap);
+    case Family::ordered:
+      return all_of(level.ordered);
+    case Family::groupwise:
+      return all_of(level.groupwise);
     case Family::row_function: {
       const RowwiseTable* const tables[] = {level.row_functions};
       return all_of(tables);

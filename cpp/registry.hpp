@@ -11,7 +11,16 @@
 
 namespace fastloss {
 
-enum class Family { pointwise, rowwise, overlap, row_function, penalty, proximal_step };
+enum class Family {
+  pointwise,
+  rowwise,
+  overlap,
+  ordered,
+  groupwise,
+  row_function,
+  penalty,
+  proximal_step,
+};
 
 /// What a parameter may be: numbers, or one of a few words, of which a kernel gets the place.
 struct Domain {
@@ -35,8 +44,9 @@ struct Parameter {
   double default_number;
 };
 
-/// What a target has: the shape of the inputs, or per row a number or a label.
-enum class TargetKind { whole, number, labels, labels_or_whole };
+/// What a target has: the shape of the inputs, be it numbers or keys that are only compared, or per
+/// row a number or a label.
+enum class TargetKind { whole, key, number, labels, labels_or_whole };
 
 struct Target {
   std::string name;

@@ -222,13 +222,7 @@ ptrdiff_t find_bad_label(const RowwiseCall& call) {
 
 template <class T>
 double weight_sum(const RowwiseCall& call) {
-  const auto dot = [&] {
-    if constexpr (std::is_same_v<T, float>) {
-      return call.level->sums->float_sum;
-    } else {
-      return call.level->sums->double_sum;
-    }
-  }();
+  const auto dot = sum_kernel<T>(*call.level);
   const ptrdiff_t classes = call.classes;
   const Sequence& target = *call.arguments[call.loss->signature.inputs];
   const bool labelled = call.labels != nullptr;

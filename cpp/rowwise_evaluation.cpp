@@ -102,18 +102,11 @@ void RowwiseEvaluation::read_ignore_index() {
 void RowwiseEvaluation::check_labels() {
   const npy_intp bad = find_bad_label(rows_);
   if (bad < 0) return;
-  py::tuple index(terms_ndim_);
-  npy_intp rest = bad;
-  for (int d = terms_ndim_ - 1; d >= 0; --d) {
-    index[static_cast<std::size_t>(d)] = py::int_(rest % terms_shape_[d]);
-    rest /= terms_shape_[d];
-  }
-  const py::object label = py::handle(arrays_[inputs_].as_object())[index];
-  std::string position = py::str(terms_ndim_ == 1 ? py::object(index[0]) : py::object(index));
+  const auto [label, position] = element(arrays_[inputs_], bad);
   caller_.fail(PyExc_IndexError, name_of(number_of(inputs_)),
                "expected labels in [0, " + std::to_string(label_count()) + ")" +
-                   (ignores_ ? " or " + std::to_string(ignore_index_) : "") + ", got " +
-                   std::string(py::str(label)) + " at index " + position);
+                   (ignores_ ? " or " + std::to_string(ignore_index_) : "") + ", got " + label +
+                   " at index " + position);
 }
 
 const RowwiseLoss& RowwiseEvaluation::kernels() const {

@@ -95,6 +95,15 @@ struct Bundle {
     const T* p = numbers + start;
     return count == lanes ? Vec<T>::load(p) : load_first(p, count, padding);
   }
+  /// Also 0 where a row is ignored.
+  INLINE Vec<T> load_counted(const T* numbers) const {
+    const Vec<T> all = load(numbers, Vec<T>(0));
+    if (!any_ignored) return all;
+    T kept[lanes];
+    all.store(kept);
+    for (int lane = 0; lane < lanes; ++lane) kept[lane] = ignored[lane] ? T(0) : kept[lane];
+    return Vec<T>::load(kept);
+  }
   INLINE void store(T* numbers, Vec<T> v) const {
     T* p = numbers + start;
     if (count == lanes) return v.store(p);
@@ -218,7 +227,7 @@ void run_bundles(const RowwiseTask<T>& task) {
     const auto weight = convert<Number>(weights);
     rows.factor = Number(task.scale) * weight;
     for (int k = 0; k < numbers_of<Loss>(); ++k) {
-      rows.numbers[k] = bundle.load(task.numbers[inputs + Loss::targets + k], Vec<T>(0));
+      rows.numbers[k] = bundle.load_counted(task.numbers[inputs + Loss::targets + k]);
     }
     for (int k = 0; k < row_arguments; ++k) {
       bundle.read(task.arguments[k], arguments[k]);

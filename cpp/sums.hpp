@@ -99,6 +99,18 @@ class LaneSum {
   Vec<double> low_[kVectorsPerBlock] = {};
 };
 
+/// A sum of two doubles, rounded. What rounding lost of an infinite sum is not a number.
+INLINE double rounded(Sum sum) { return sum.low - sum.low == 0 ? sum.high + sum.low : sum.high; }
+
+/// A sum of numbers one by one; what additions lose is kept.
+struct RunningSum : Sum {
+  INLINE void add(double x) {
+    const ExactSum<double> sum = exact_sum(high, x);
+    high = sum.high;
+    low = low + sum.low;
+  }
+};
+
 /// A sum inside of a term, which is rounded to Element in the end: of doubles all is kept, floats
 /// are added plainly in double, with far more digits than that needs. A pair of one sign may be
 /// added to each other before: the many terms of a long row hide what that rounds away. Products

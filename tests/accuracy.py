@@ -12,12 +12,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
+from unittest import mock
 
 import numpy as np
 
 from cases import METHODS, REDUCTIONS, Call, parts
 from fastloss import _core
-from fastloss.reference import terms
+from fastloss.reference import Parts
 
 FACTOR = 8.0
 _STEP = np.longdouble(2) ** -36
@@ -56,14 +57,13 @@ def reference(call: Call, method: str, dtype: Any) -> Any:
 def sizes(call: Call, dtype: Any) -> dict[str, list[Any]]:
     """Return |exact| + Σ |x·∂exact/∂x| for each term: of the values, the grads, the hesses.
 
-    A sum of parts that may cancel counts as its largest part.
+    Of a sum of parts that may cancel, |exact| is that of the largest part.
     """
     exact = exactly(call.given(reduction="none"), dtype)
     with np.errstate(all="ignore"):
         base = parts(exact.reference(_EVERYTHING))
-        totals = [np.abs(part) for part in base]
-        if not call.loss.formula.takes_labels:
-            totals = list(map(np.maximum, totals, _sizes_of_parts(exact)))
+        with mock.patch.object(Parts, "sum", Parts.size):
+            totals = [np.abs(part) for part in parts(exact.reference(_EVERYTHING))]
         for changes in _changes(exact):
             largest = [np.zeros_like(part) for part in base]
             for changed in changes:
@@ -75,26 +75,19 @@ def sizes(call: Call, dtype: Any) -> dict[str, list[Any]]:
     return {"value": totals[:1], "grad": totals[1 : 1 + inputs], "hess": totals[1 + inputs :]}
 
 
-def _sizes_of_parts(call: Call) -> Iterator[Any]:
-    """Yield the size of the largest part of each result."""
-    parameters = {name: call.keywords[name] for name in call.loss.parameters}
-    value, grads, hesses = terms(call.loss.formula, dict(call.arrays), parameters)
-    weight = np.broadcast_to(call.keywords.get("weight", 1), call.terms_shape)
-    for result in (value, *grads, *hesses):
-        size = result.size()
-        yield size * np.abs(weight.reshape(weight.shape + (1,) * (size.ndim - weight.ndim)))
-
-
 def _changes(call: Call) -> Iterator[list[Call]]:
-    """Change one argument at a time a little; the elements of a row, some up and some down."""
+    """Change one argument at a time a little; what makes one term, together and up or down."""
     generator = np.random.default_rng(3)
     for group in ("arrays", "keywords"):
         for name, x in getattr(call, group).items():
             if np.asarray(x).dtype != np.longdouble or name in ("weight", "normalizer"):
                 continue
+            if call.loss.formula.targets.get(name) == "key":
+                continue
             signs = [np.ones(1)]
             if call.loss.family != "pointwise" and np.ndim(x) > 0:
-                signs = list(generator.choice([-1, 1], size=(_SIGNS, x.shape[-1])))
+                together = x.shape if call.loss.family == "ordered" else x.shape[-1:]
+                signs = list(generator.choice([-1, 1], size=(_SIGNS, *together)))
             yield [
                 replace(call, **{group: {**getattr(call, group), name: x * (1 + _STEP * sign)}})
                 for sign in signs

@@ -36,6 +36,11 @@ def settings(which: list[Setting]) -> Callable[..., Any]:
     return pytest.mark.parametrize("setting", [pytest.param(s, id=str(s)) for s in which])
 
 
+def alone(which: list[Setting]) -> list[Setting]:
+    """Return the settings of losses whose terms do not depend on each other."""
+    return [s for s in which if s.loss.family != "ordered"]
+
+
 def kinds_of_calls() -> list[Setting]:
     """Return one setting for each kind of call that the drivers tell apart.
 
@@ -116,9 +121,14 @@ class Call:
 
     @property
     def terms_shape(self) -> tuple[int, ...]:
-        """The shape of the values under reduction="none"; classes lie along the last axis."""
-        ends = {"pointwise": None, "rowwise": -1, "overlap": 2}
-        return self.first.shape[: ends[self.loss.family]]
+        """The shape of the values under reduction="none".
+
+        Classes lie along the last axis, and so does a group; masks along all but the first two.
+        """
+        shape = self.first.shape
+        if self.loss.family == "groupwise":
+            return (len(np.unique(self.arrays[self.loss.targets[-1]])),)
+        return shape[: {"rowwise": -1, "overlap": 2}.get(self.loss.family)]
 
 
 def bound(function: Any, method: str) -> Callable[..., Any]:
@@ -145,7 +155,7 @@ class Source(Protocol):
 def make_call(
     setting: Setting, shape: tuple[int, ...], dtype: Any = np.float64, seed: int = 0
 ) -> Call:
-    """Draw valid arguments; in row-wise losses rows lie last, and have that loss's own length.
+    """Draw valid arguments: rows and groups lie last, and rows have their loss's own length.
 
     Masks lie along the third axis on; with fewer lengths, the last one is that of a mask.
     """
@@ -191,6 +201,11 @@ def _target(
         return source.integers(max(shape[-1] + setting.loss.formula.more_labels, 1), shape[:-1])
     if isinstance(domain, Labels | Probabilities):
         return source.distributions(shape).astype(dtype)
+    if domain.kind == "key" and setting.loss.family == "groupwise":
+        rows = np.arange(math.prod(shape[:-1])).reshape(*shape[:-1], 1)
+        return np.broadcast_to(rows, shape).copy()
+    if domain.kind == "key":  # of which some are equal
+        return source.integers(max(math.prod(shape) // 2, 1), shape).astype(dtype)
     own_shape = shape[:-1] if domain.kind == "number" else shape
     return source.in_domain(domain, own_shape).astype(dtype)
 
@@ -232,11 +247,12 @@ def arguments_of(loss: Any) -> tuple[str, ...]:
 
 
 def make_weight(call: Call, seed: int = 0, dtype: Any = np.float64) -> np.ndarray:
-    """Draw a weight per term: some are 0, some negative."""
+    """Draw a weight per term: some are 0, some negative, where they may be."""
     generator = np.random.default_rng([seed, 1])
     weight = generator.lognormal(size=call.terms_shape)
     chance = generator.uniform(size=call.terms_shape)
-    return np.where(chance < 0.15, 0, np.where(chance > 0.9, -weight, weight)).astype(dtype)
+    negative = (chance > 0.9) & (call.loss.family != "ordered")
+    return np.where(chance < 0.15, 0, np.where(negative, -weight, weight)).astype(dtype)
 
 
 def parts(result: Any) -> list[Any]:

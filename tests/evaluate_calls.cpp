@@ -24,7 +24,9 @@ struct Header {
   std::int64_t item_size;  // of the arithmetic type
   std::int64_t call;       // an index into kCalls
   std::int64_t reduction;
-  std::int64_t rows, classes;  // pointwise: terms, and 0; overlap: masks and their elements
+  // pointwise and ordered: elements, and 0; of overlap: masks and their elements; of groupwise:
+  // groups, and their elements, all as many
+  std::int64_t rows, classes;
   std::int64_t takes_labels, labelled;
   std::int64_t ignores, ignore_index;
   double parameters[kMaxParameters];
@@ -107,6 +109,14 @@ void finish(Call& call, Arrays& arrays, const Header& header, double denominator
   arrays.write_results();
 }
 
+/// The denominator where every term counts; 1 where there is no mean.
+template <class T, class Call>
+double sum_of_weights(const Call& call, const Header& header) {
+  if (header.reduction != mean) return 1;
+  return call.weight != nullptr ? sum_of<T>(active_level(), *call.weight, header.rows)
+                                : static_cast<double>(header.rows);
+}
+
 template <class T>
 void evaluate(const Header& header, const PointwiseLoss& loss) {
   Arrays arrays;
@@ -124,12 +134,7 @@ void evaluate(const Header& header, const PointwiseLoss& loss) {
   for (int k = 0; k < loss.signature.parameters; ++k) {
     call.varying[k] = arrays.next<double>(call.count, 0);
   }
-  double denominator = 1;
-  if (header.reduction == mean) {
-    denominator = call.weight != nullptr ? sum_of<T>(active_level(), *call.weight, call.count)
-                                         : static_cast<double>(call.count);
-  }
-  finish<T>(call, arrays, header, denominator);
+  finish<T>(call, arrays, header, sum_of_weights<T>(call, header));
 }
 
 template <class T>
@@ -160,13 +165,9 @@ void evaluate(const Header& header, const RowwiseLoss& loss) {
   }
   call.parameters = header.parameters;
   for (int k = 0; k < loss.signature.parameters; ++k) arrays.next<double>(0, 0);
-  double denominator = 1;
-  if (header.reduction == mean) {
-    denominator = header.takes_labels != 0 ? weight_sum<T>(call)
-                  : call.weight != nullptr ? sum_of<T>(active_level(), *call.weight, call.rows)
-                                           : static_cast<double>(call.rows);
-  }
-  finish<T>(call, arrays, header, denominator);
+  const bool sums_labels = header.reduction == mean && header.takes_labels != 0;
+  finish<T>(call, arrays, header,
+            sums_labels ? weight_sum<T>(call) : sum_of_weights<T>(call, header));
 }
 
 template <class T>
@@ -183,12 +184,45 @@ void evaluate(const Header& header, const OverlapLoss& loss) {
   call.weight = arrays.next<T>(call.terms, 0);
   call.parameters = header.parameters;
   for (int k = 0; k < 1 + loss.signature.parameters; ++k) arrays.next<double>(0, 0);
-  double denominator = 1;
-  if (header.reduction == mean) {
-    denominator = call.weight != nullptr ? sum_of<T>(active_level(), *call.weight, call.terms)
-                                         : static_cast<double>(call.terms);
-  }
-  finish<T>(call, arrays, header, denominator);
+  finish<T>(call, arrays, header, sum_of_weights<T>(call, header));
+}
+
+template <class T>
+void evaluate(const Header& header, const OrderedLoss& loss) {
+  Arrays arrays;
+  OrderedCall call;
+  call.loss = &loss;
+  call.level = &active_level();
+  call.count = header.rows;
+  call.pred = arrays.next<T>(call.count, 0);
+  call.key = {arrays.next<T>(call.count, 0), Keys::numbers};
+  call.event = arrays.next<T>(call.count, 0);
+  if (call.event == nullptr) fail("an argument is missing");
+  call.weight = arrays.next<T>(call.count, 0);
+  arrays.next<double>(0, 0);
+  call.parameters = header.parameters;
+  for (int k = 0; k < loss.signature.parameters; ++k) arrays.next<double>(0, 0);
+  finish<T>(call, arrays, header, header.reduction == mean ? weight_sum<T>(call) : 1);
+}
+
+template <class T>
+void evaluate(const Header& header, const GroupwiseLoss& loss) {
+  Arrays arrays;
+  GroupwiseCall call;
+  call.loss = &loss;
+  call.level = &active_level();
+  call.pred = arrays.next<T>(header.rows, header.classes);
+  call.target = arrays.next<T>(header.rows, header.classes);
+  const ptrdiff_t count = header.rows * header.classes;
+  const Sequence* ids = arrays.next(Storage::int64, 8, count, 0);
+  if (ids == nullptr) fail("an argument is missing");
+  const Groups groups = find_groups({ids, Keys::integers}, count);
+  call.groups = &groups;
+  call.weight = arrays.next<T>(header.rows, 0);
+  arrays.next<double>(0, 0);
+  call.parameters = header.parameters;
+  for (int k = 0; k < loss.signature.parameters; ++k) arrays.next<double>(0, 0);
+  finish<T>(call, arrays, header, sum_of_weights<T>(call, header));
 }
 
 template <class Table>
@@ -223,6 +257,10 @@ int main(int count, char** arguments) {
       found = found || evaluate_if_in(*table, header);
     }
     for (const OverlapTable* table : level.overlap) found = found || evaluate_if_in(*table, header);
+    for (const OrderedTable* table : level.ordered) found = found || evaluate_if_in(*table, header);
+    for (const GroupwiseTable* table : level.groupwise) {
+      found = found || evaluate_if_in(*table, header);
+    }
     if (!found) fail("no kernel has this name");
   }
   return 0;

@@ -48,6 +48,9 @@ def faults(setting: Setting, call: Call) -> Iterator[Fault]:
         yield from _rowwise(setting, call)
     if setting.loss.family == "overlap":
         yield from _overlap(call)
+    if setting.loss.family == "groupwise":
+        floats = call.map(lambda x: x.astype(np.float64), call.loss.targets[-1:])
+        yield Fault("ids that are floats", floats, call.loss.targets[-1], TypeError, "floats")
 
 
 def _arrays(
@@ -114,6 +117,13 @@ def _weights(call: Call) -> Iterator[Fault]:
     for wrong in [(shape[0] + 1, *shape[1:]), (1, *shape), (*shape[:-1], 2 * shape[-1]), (0,)]:
         given = call.given(weight=np.ones(wrong))
         yield Fault(f"weight of shape {wrong}", given, "weight", ValueError, str(wrong))
+    if call.loss.family == "ordered":
+        for place in [(0,) * len(shape), tuple(n - 1 for n in shape)]:
+            weight = np.ones(shape)
+            weight[place] = -0.5
+            given = call.given(weight=weight)
+            text = f"-0.5 at index {place}"
+            yield Fault(f"negative weight at {place}", given, "weight", ValueError, text)
 
 
 def _parameters(setting: Setting, call: Call) -> Iterator[Fault]:

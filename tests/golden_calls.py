@@ -32,9 +32,17 @@ SHAPES: dict[str, list[Shape]] = {
     "pointwise": [(1,), (7,), (16,), (33,), (4_099,), (70_001,)],
     "rowwise": [(1, 1), (5, 2), (17, 16), (3, 33), (2, 1_000), (700, 3)],
     "overlap": [(1, 1, 1), (3, 5, 2), (2, 2, 16), (3, 1, 33), (2, 1, 1_000), (1, 2, 40_001)],
+    "ordered": [(7,), (33,), (4_099,)],
+    "groupwise": [(1, 1), (5, 2), (17, 16), (3, 33), (1, 300), (200, 3)],
 }
 # For everything that a loss may be given: parameters, weights, special numbers.
-SHAPE: dict[str, Shape] = {"pointwise": (1_001,), "rowwise": (37, 29), "overlap": (37, 1, 29)}
+SHAPE: dict[str, Shape] = {
+    "pointwise": (1_001,),
+    "rowwise": (37, 29),
+    "overlap": (37, 1, 29),
+    "ordered": (1_001,),
+    "groupwise": (37, 29),
+}
 
 # What is asked of every call of a loss: methods and reductions.
 RESULTS = [(method, reduction) for method in METHODS for reduction in REDUCTIONS]
@@ -181,12 +189,14 @@ def variations(setting: Setting, shape: Shape, dtype: Any) -> Iterator[Call]:
     """Make one call of every kind: all kernels of the loss have a part in them."""
     loss, numbers = setting.loss, Numbers(f"{setting}")
     call = make_call_from(numbers, setting, shape, dtype)
-    weight = numbers.choice([0.0, 0.5, 1.0, 1.75, 3.0, -0.25], call.terms_shape).astype(dtype)
+    least = 0.25 if loss.family == "ordered" else -0.25
+    weight = numbers.choice([0.0, 0.5, 1.0, 1.75, 3.0, least], call.terms_shape).astype(dtype)
     yield call
     yield call.given(weight=weight)
     special = call.map(lambda x: numbers.special(x.shape, dtype).astype(dtype), loss.inputs)
     if all(math.isinf(d.low) and math.isinf(d.high) for d in loss.domain.values()):
-        special = special.map(lambda x: numbers.eighths(x.shape).astype(dtype), loss.targets)
+        targets = tuple(name for name, kind in loss.formula.targets.items() if kind != "key")
+        special = special.map(lambda x: numbers.eighths(x.shape).astype(dtype), targets)
     yield special
     if loss.family == "pointwise":
         arrays = {

@@ -15,7 +15,8 @@ DEFINITIONS = re.compile(
     r"^(?=template )|(?<!>\n)^(?=(?:INLINE|struct|class|using|constexpr) )", flags=re.MULTILINE
 )
 DEFINED = re.compile(
-    r"^(?:INLINE [^(]*?(\w+)\W*\(|(?:struct|class) (\w+)|using (\w+)|constexpr \w+ (\w+))",
+    r"^(?:(?:INLINE|\[\[gnu::noinline\]\]) [^(]*?(\w+)\W*\(|(?:struct|class) (\w+)|using (\w+)"
+    r"|constexpr \w+ (\w+))",
     flags=re.MULTILINE,
 )
 

@@ -66,3 +66,7 @@ Real.arctan = _function(mpmath.atan)  # type: ignore[attr-defined]
 def to_real(x: Any) -> np.ndarray:
     """Convert an array."""
     return np.vectorize(lambda y: y if isinstance(y, Real) else Real(float(y)), otypes=[object])(x)
+
+
+logaddexp = np.frompyfunc(lambda a, b: Real(mpmath.log(mpmath.exp(a.x) + mpmath.exp(b.x))), 2, 1)
+"""What np.logaddexp would be, had it a loop for objects."""

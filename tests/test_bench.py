@@ -34,7 +34,13 @@ from fastloss.bench.timing import Quartiles, Timed, interleaved
 from fastloss.domains import Domain
 from processes import output, python
 
-TINY = {"pointwise": (50,), "rowwise": (6, 5), "overlap": (2, 3, 4, 5)}
+TINY = {
+    "pointwise": (50,),
+    "rowwise": (6, 5),
+    "overlap": (2, 3, 4, 5),
+    "ordered": (50,),
+    "groupwise": (6, 5),
+}
 OURS = {FASTLOSS, *ROOFLINES}
 NUMPY_ONLY = ["--peers", "numpy"]
 
@@ -254,7 +260,8 @@ def test_the_command_with_a_picture_and_targets(
     monkeypatch.setattr("fastloss.bench.command.EXPERIMENTS", small)
     picture = tmp_path / "times.png"
     sizes = ["--sizes", "1000", "3x4"]
-    assert main(["bench", *NUMPY_ONLY, *sizes, "--table", "--plot", str(picture)]) == 0
+    few = ["mse", "gaussian_nll", "cross_entropy"]
+    assert main(["bench", *few, *NUMPY_ONLY, *sizes, "--table", "--plot", str(picture)]) == 0
     assert picture.read_bytes().startswith(b"\x89PNG")
     printed = capsys.readouterr().out
     assert "gaussian_nll, float32, 1000 (subnormal)" in printed

@@ -69,7 +69,8 @@ def test_targets_outside_the_domain(loss: Any) -> None:
         target = sample(domain, np.random.default_rng(82), (4, 5))
         target[2, 3] = x
         target[3, 0] = np.nan
-        message = rf"^check_target: argument 'target': expected .+, got {x} at index \(2, 3\)$"
+        name = loss.targets[0]
+        message = rf"^check_target: argument '{name}': expected .+, got {x} at index \(2, 3\)$"
         with pytest.raises(ValueError, match=message):
             fl.check_target(loss, target)
         with pytest.raises(ValueError, match=rf"got {x} at index 3$"):
@@ -87,7 +88,8 @@ def test_labels(loss: Any) -> None:
 @losses_with_targets
 @pytest.mark.parametrize("dtype", ["complex128", "object", "U1", "M8[s]"])
 def test_targets_of_wrong_types(loss: Any, dtype: str) -> None:
-    with pytest.raises(TypeError, match=r"^check_target: argument 'target': expected .+, got dty"):
+    message = rf"^check_target: argument '{loss.targets[0]}': expected .+, got dty"
+    with pytest.raises(TypeError, match=message):
         fl.check_target(loss, np.ones(3, int).astype(dtype))
 
 
@@ -95,6 +97,16 @@ def test_targets_of_wrong_types(loss: Any, dtype: str) -> None:
 def test_something_that_is_no_loss(loss: Any) -> None:
     with pytest.raises(TypeError, match=r"^check_target: argument 'loss': expected a loss, got "):
         fl.check_target(loss, [1.0])
+
+
+def test_several_targets() -> None:
+    fl.check_target(fl.aft, [1.0, 0.0], [2.0, np.inf])
+    message = r"^check_target: argument 'upper': expected .+, got 0\.0 at"
+    with pytest.raises(ValueError, match=message):
+        fl.check_target(fl.aft, [0.0], [0.0])
+    for targets in ((), ([1.0], [1.0], [1.0])):
+        with pytest.raises(TypeError, match=r"expected the targets of aft \(lower, upper\), got"):
+            fl.check_target(fl.aft, *targets)
 
 
 def test_a_loss_without_targets() -> None:
@@ -110,6 +122,8 @@ def test_calls_do_not_check(loss: Any) -> None:
     if "labels" not in kinds.values():
         ends = {x: () if kinds.get(x) == "number" else (length,) for x in arguments_of(loss)}
         wrong = [np.full((2, 1, *ends[x]), 0.75 if x in loss.inputs else 7.5) for x in ends]
+        if loss.family == "groupwise":
+            wrong[-1] = wrong[-1].astype(int)
         with np.errstate(invalid="ignore"):
             expected = loss.reference(*wrong)
         np.testing.assert_allclose(loss(*wrong), expected, rtol=1e-9)

@@ -11,7 +11,13 @@ from cases import METHODS, REDUCTIONS, Call, make_call, parts, settings
 from fastloss.accuracy.settings import Setting, default_settings
 from faults import faults
 
-SHAPES = {"pointwise": (4, 3), "rowwise": (2, 3, 4), "overlap": (2, 3, 4)}
+SHAPES = {
+    "pointwise": (4, 3),
+    "rowwise": (2, 3, 4),
+    "overlap": (2, 3, 4),
+    "ordered": (4, 3),
+    "groupwise": (4, 3),
+}
 MESSAGE = re.compile(
     r"(?P<function>[\w.]+): argument '(?P<argument>[\w\[\]]+)': expected .+, got (?P<got>.+)", re.S
 )
@@ -72,7 +78,8 @@ def wrong_outputs(x: np.ndarray) -> list[tuple[Any, type[Exception], str]]:
     """Return what cannot stand for an output like x, and why not."""
     read_only = x.copy()
     read_only.flags.writeable = False
-    overlapping = np.lib.stride_tricks.as_strided(np.full(x.size, 77.0), x.shape, (8,) * x.ndim)
+    steps = (0,) if x.ndim == 1 else (8,) * x.ndim
+    overlapping = np.lib.stride_tricks.as_strided(np.full(x.size, 77.0), x.shape, steps)
     half_steps = np.lib.stride_tricks.as_strided(
         np.full(x.size + 1, 77.0), x.shape, (*x.strides[:-1], 4)
     )
@@ -92,8 +99,8 @@ def wrong_outputs(x: np.ndarray) -> list[tuple[Any, type[Exception], str]]:
         (x[:1], ValueError, str(x[:1].shape)),
         (x[..., None], ValueError, str(x[..., None].shape)),
         (x[None], ValueError, str(x[None].shape)),
-        (x[0], ValueError, str(x[0].shape)),
-        (np.full(x.shape[::-1], 77.0), ValueError, str(x.shape[::-1])),
+        (x[0, ...], ValueError, str(x[0].shape)),
+        (np.full((*x.shape[::-1], 2), 77.0), ValueError, str((*x.shape[::-1], 2))),
         (np.full((), 77.0), ValueError, "()"),
         (read_only, ValueError, "read-only"),
         (np.broadcast_to(x[:1], x.shape), ValueError, ""),

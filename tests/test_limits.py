@@ -38,7 +38,7 @@ def endless(setting: Setting, length: int) -> Call:
 
 
 @pytest.mark.parametrize("length", [2**45, 2**58, 2**59, 2**60 - 1])
-@settings(default_settings())
+@settings([s for s in default_settings() if s.loss.family != "groupwise"])
 def test_no_memory_for_results(setting: Setting, length: int) -> None:
     call = endless(setting, length)
     for threads in (1, 4, 8):
@@ -65,6 +65,8 @@ def test_no_results_after_no_memory(loss: Any) -> None:
     """The next call is as good as ever."""
     setting = next(s for s in default_settings() if s.loss is loss)
     expected = make_call(setting, (3, 4))()
+    if loss.family == "groupwise":
+        pytest.skip("first of all, the ids of groups are read")
     with pytest.raises(MemoryError):
         endless(setting, 2**59)("grad")
     assert make_call(setting, (3, 4))() == expected

@@ -18,11 +18,11 @@ from cases import losses, sample
 from fastloss import _core
 from fastloss.accuracy import errors, measurement, points, runs
 from fastloss.accuracy.settings import Setting, all_settings, examples
-from fastloss.domains import REAL
+from fastloss.domains import REAL, Ends
 from fastloss.families import Bounds
 from fastloss.reference import Parts
 from kernel_sources import sources_of
-from many_digits import Real, to_real
+from many_digits import Real, logaddexp, to_real
 
 STORE = Path(__file__).resolve().parent.parent / "docs" / "accuracy.json"
 SAMPLE = 1 << 12
@@ -79,13 +79,16 @@ def test_stored_worst_points(loss: Any, dtype: str) -> None:
                 continue
             setting = Setting(loss, inputs["labelled"], inputs["parameters"])
             arrays = {
-                name: np.array([x], np.int64 if np.size(x) == 1 and setting.labelled else dtype)
-                if name in loss.targets
-                else np.array([x], dtype)
+                name: np.array([x], np.int64 if is_integer(setting, name, x) else dtype)
                 for name, x in inputs["arrays"].items()
             }
             found = measurement.measure(setting, arrays, inputs["parameters"])[row["result"]]
             assert getattr(found, kind).error == pytest.approx(error, rel=1e-6)
+
+
+def is_integer(setting: Setting, name: str, x: Any) -> bool:
+    kind = setting.loss.formula.targets.get(name, "whole")
+    return kind == "key" or (kind.startswith("labels") and setting.labelled and np.size(x) == 1)
 
 
 @each_dtype
@@ -146,6 +149,7 @@ def test_exact_results_in_more_digits(setting: Setting, monkeypatch: pytest.Monk
         return to_real(result) if result.dtype == object else result
 
     monkeypatch.setattr(np, "where", where)
+    monkeypatch.setattr(np, "logaddexp", logaddexp)
     with mpmath.workdps(60):
         for a, b in zip(
             exact, measurement.exact_results(setting, arrays, real, to_real), strict=True
@@ -165,7 +169,8 @@ def ordinary(setting: Setting, count: int = 12) -> points.Arrays:
     """Draw a few arguments of ordinary size."""
     loss = setting.loss
     generator = np.random.default_rng(7)
-    shape = {"pointwise": (count,), "rowwise": (6, 4), "overlap": (3, 2, 5)}[loss.family]
+    shapes = {"rowwise": (6, 4), "groupwise": (6, 4), "overlap": (3, 2, 5)}
+    shape = shapes.get(loss.family, (count,))
     arrays = {
         name: generator.normal(size=shape) * 3
         if domain is REAL
@@ -176,8 +181,12 @@ def ordinary(setting: Setting, count: int = 12) -> points.Arrays:
         if setting.labelled:
             labels = shape[-1] + loss.formula.more_labels
             arrays[name] = generator.integers(labels, size=shape[:-1])
+        elif domain.kind == "key":
+            arrays[name] = generator.integers(count // 2, size=shape)
         elif domain.kind == "number":
             arrays[name] = generator.choice([float(x) for x in examples(domain)], shape[:-1])
+        elif isinstance(domain, Ends):
+            arrays[name] = generator.choice([domain.low, domain.high], shape)
         else:
             x = generator.uniform(size=shape)
             arrays[name] = x / x.sum(-1, keepdims=True) if len(shape) == 2 else x

@@ -28,7 +28,13 @@ NARROW = [np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16)]
 each_type = pytest.mark.parametrize("dtype", NARROW, ids=str)
 HIGHEST = _core.isa()
 LARGE = next(s for s in default_settings() if s.loss is fl.mse)
-LENGTHS = {"pointwise": (9001,), "rowwise": (70, 33), "overlap": (3, 2, 20_001)}
+LENGTHS = {
+    "pointwise": (9001,),
+    "rowwise": (70, 33),
+    "overlap": (3, 2, 20_001),
+    "ordered": (3001,),
+    "groupwise": (70, 33),
+}
 
 
 def narrowed(call: Call, dtype: np.dtype) -> Call:

@@ -188,6 +188,31 @@ def test_laplace(generator: np.random.Generator, dtype: type) -> None:
     close(got, -stats.laplace.logpdf(*wide), dtype, size=10)
 
 
+@pytest.mark.parametrize("scale", [0.5, 1.0, 3.0])
+@pytest.mark.parametrize(
+    ("distribution", "theirs"),
+    [("normal", "norm"), ("logistic", "logistic"), ("extreme", "gumbel_l")],
+)
+def test_aft(generator: np.random.Generator, distribution: str, theirs: str, scale: float) -> None:
+    pred, log_time = generator.normal(size=(2, 500))
+    time, z = np.exp(log_time), (log_time - pred) / scale
+    log_z = getattr(stats, theirs)
+
+    def loss(lower: Any, upper: Any) -> Any:
+        return fl.aft(pred, lower, upper, distribution=distribution, scale=scale, reduction="none")
+
+    close(loss(time, time), np.log(scale * time) - log_z.logpdf(z), size=40)
+    close(loss(time, np.inf), -log_z.logsf(z), size=20)
+    close(loss(0.0, time), -log_z.logcdf(z), size=20)
+    # The mass of an interval from whichever tail is the smaller one.
+    end = z + 1.5 / scale
+    with np.errstate(divide="ignore"):
+        right = log_z.logsf(z) + np.log1p(-np.exp(log_z.logsf(end) - log_z.logsf(z)))
+        left = log_z.logcdf(end) + np.log1p(-np.exp(log_z.logcdf(z) - log_z.logcdf(end)))
+    expected = -np.where(z + end > 0, right, left)
+    close(loss(time, time * np.exp(1.5)), expected, size=100)
+
+
 # ---- scikit-learn's metrics -------------------------------------------------------------------
 
 

@@ -799,3 +799,18 @@ def test_both_in_one_process(generator: np.random.Generator, order: str) -> None
             assert value == pytest.approx(expected, rel=RELATIVE)
         else:
             assert fl.cross_entropy(x, labels) == expected
+
+
+@each_reduction
+def test_pairwise_logistic(generator: np.random.Generator, reduction: str) -> None:
+    pred, target = generator.normal(size=(6, 9)), generator.integers(4, size=(6, 9))
+    group = np.repeat(np.arange(6), 9).reshape(6, 9)
+    better = torch.tensor(target[:, :, None] > target[:, None, :])
+
+    def function(x: Any) -> Any:
+        pairs = torch.nn.functional.softplus(x[:, None, :] - x[:, :, None])
+        values = torch.where(better, pairs, 0).sum((1, 2))
+        return values if reduction == "none" else getattr(values, reduction)()
+
+    own = fl.pairwise_logistic.value_and_grad(pred, target, group, reduction=reduction)
+    assert_close(own, theirs(function, [pred]))

@@ -13,14 +13,25 @@ from fastloss.domains import Domain
 
 POINTWISE_SHAPES = [(1,), (15,), (16,), (17,), (31,), (33,), (3, 5), (4095,), (4096,), (4097,)]
 ROWWISE_SHAPES = [(1, 1), (1, 2), (3, 15), (3, 16), (3, 17), (2, 3, 4), (17, 33), (1, 4097)]
-LONG = {"pointwise": (20_001,), "rowwise": (4097, 3), "overlap": (2, 1, 40_001)}
+GROUPWISE_SHAPES = [*ROWWISE_SHAPES[:-1], (1, 129)]  # whose pairs the reference has all at once
+LONG = {
+    "pointwise": (20_001,),
+    "rowwise": (4097, 3),
+    "overlap": (2, 1, 40_001),
+    "ordered": (4097,),
+    "groupwise": (200, 3),
+}
 
 each_dtype = pytest.mark.parametrize("dtype", DTYPES)
 
 
 def shapes(setting: Setting) -> list[tuple[int, ...]]:
     """Return shapes around the lengths of vectors and blocks."""
-    return POINTWISE_SHAPES if setting.loss.family == "pointwise" else ROWWISE_SHAPES
+    if setting.loss.family == "ordered":
+        return POINTWISE_SHAPES[1:]  # a single element need not be an event
+    if setting.loss.family == "groupwise":
+        return GROUPWISE_SHAPES
+    return ROWWISE_SHAPES if setting.loss.family == "rowwise" else POINTWISE_SHAPES
 
 
 @each_dtype

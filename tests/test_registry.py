@@ -19,10 +19,10 @@ RESULT_KEYWORDS = {"weight": None, "reduction": "mean", "normalizer": None, "out
 
 
 def family_keywords(loss: Any) -> dict[str, Any]:
-    if loss.family == "pointwise":
-        return {}
     if loss.family == "overlap":
         return {"axis": None}
+    if loss.family != "rowwise":
+        return {}
     more = {"ignore_index": None, "class_weight": None} if takes_labels(loss) else {}
     return {"axis": -1, **more}
 

@@ -13,6 +13,7 @@ from cases import (
     METHODS,
     REDUCTIONS,
     Call,
+    alone,
     assert_same_bits,
     make_call,
     make_weight,
@@ -46,7 +47,7 @@ def close(got: Any, expected: Any, dtype: type) -> None:
 
 
 @each_dtype
-@settings(default_settings())
+@settings(alone(default_settings()))
 def test_weights_multiply_terms(setting: Setting, dtype: type) -> None:
     call = make_call(setting, (7, 9), dtype)
     weight = make_weight(call, dtype=dtype)
@@ -174,7 +175,7 @@ def test_mean_is_sum_over_weight_sum(setting: Setting, dtype: type) -> None:
             close(mean, tuple(x / total for x in summed), dtype)
 
 
-@settings([s for s in default_settings() if s.labelled or not takes_labels(s.loss)])
+@settings([s for s in alone(default_settings()) if s.labelled or not takes_labels(s.loss)])
 def test_weight_sums_survive_cancellation(setting: Setting) -> None:
     """What additions lose is kept, within blocks and across them."""
     call = make_call(setting, (20_000, 3))
@@ -218,7 +219,7 @@ def test_normalizer_replaces_the_denominator(setting: Setting, dtype: type) -> N
             close(got, tuple(x / float(normalizer) for x in summed), dtype)
 
 
-@settings(default_settings())
+@settings(alone(default_settings()))
 def test_micro_batches(setting: Setting) -> None:
     """Values and gradients of parts, over the weight of all, add up to those of the whole."""
     call = make_call(setting, (60, 5))
@@ -242,8 +243,9 @@ def empty_calls(setting: Setting) -> list[Call]:
     """Return calls with nothing to average: no terms, or no weight."""
     call = make_call(setting, (4, 3))
     weights = [np.zeros(call.terms_shape), np.resize([1.0, -1.0], call.terms_shape)]
-    if setting.target_kind == "probabilities":
-        weights = weights[:1]  # rows of probabilities need not sum to exactly 1
+    if setting.target_kind == "probabilities" or setting.loss.family == "ordered":
+        # Rows of probabilities need not sum to exactly 1, and not all weights may be negative.
+        weights = weights[:1]
     calls = [make_call(setting, (0, 3)), *(call.given(weight=w) for w in weights)]
     if setting.loss.family == "pointwise":
         calls += [make_call(setting, (0,)), make_call(setting, (3, 0))]

@@ -178,6 +178,28 @@ def jensen_shannon_rest(square: mpf) -> mpf:
     return (x * mp.tanh(x) - mp.log(mp.cosh(x))) / square
 
 
+def mills(y: mpf) -> mpf:
+    """P(Y > y) / density(y) for a normal Y."""
+    return mp.sqrt(mp.pi / 2) * mp.exp(y**2 / 2) * mp.erfc(y / mp.sqrt(2))
+
+
+def mills_rest(t: mpf) -> mpf:
+    """(y + 4)^2 (1 - y mills(y)) for t = (y - 4) / (y + 4)."""
+    y = 4 * (1 + t) / (1 - t) if t < 1 else mp.inf
+    return (y + 4) ** 2 * (1 - y * mills(y)) if y < mp.inf else mpf(1)
+
+
+def mills_slope(t: mpf) -> mpf:
+    """(mills_rest(t) - mills_rest(0)) / t."""
+    return (mills_rest(t) - mills_rest(mpf(0))) / t
+
+
+def coth_rest(square: mpf) -> mpf:
+    """(y coth(y) - 1) / y^2 for y = sqrt(square)."""
+    y = mp.sqrt(square)
+    return (y * mp.coth(y) - 1) / square if y else mpf(1) / 3
+
+
 def largest_square(ratio: str) -> mpf:
     """Return s^2, and a little more, for (1 + s) / (1 - s) = ratio."""
     return ((mpf(ratio) - 1) / (mpf(ratio) + 1)) ** 2 * mpf("1.0001")
@@ -271,6 +293,14 @@ DISTRIBUTIONS = (
     Polynomial("jensen_shannon_polynomial", "float", 7, *JENSEN_SHANNON),
     Polynomial("jensen_shannon_polynomial", "double", 15, *JENSEN_SHANNON),
 )
+MILLS = (mpf(0), mpf("0.5"), mills, lambda y: 1 / mills(y))
+MILLS_SLOPE = (mpf(-7) / 9, mpf(1), mills_slope, lambda t: t / mills_rest(t))
+COTH = (mpf(0), mpf(1), coth_rest, lambda square: 1 / coth_rest(square))
+SURVIVAL = (
+    Polynomial("coth_polynomial", "double", 9, *COTH),
+    Polynomial("mills_polynomial", "double", 12, *MILLS, constant_last=True),
+    Polynomial("mills_slope_polynomial", "double", 25, *MILLS_SLOPE, constant_last=True),
+)
 HEADERS = {
     "math.hpp": MATH,
     "error_function.hpp": ERROR_FUNCTION,
@@ -278,6 +308,7 @@ HEADERS = {
     "focal.hpp": FOCAL,
     "losses/robust.hpp": ROBUST,
     "losses/distributions.hpp": DISTRIBUTIONS,
+    "losses/survival.hpp": SURVIVAL,
 }
 
 

@@ -25,5 +25,22 @@ struct Terms {
   T hess[inputs];
 };
 
+/// A formula in double precision, rounded.
+template <class... Numbers>
+INLINE Terms<Vec<float>> terms_through_double(auto formula, Vec<float> first, Numbers... more) {
+  const auto low = formula(widen(first).low, widen(more).low...);
+  const auto high = formula(widen(first).high, widen(more).high...);
+  return {.value = narrow({low.value, high.value}),
+          .grad = {narrow({low.grad[0], high.grad[0]})},
+          .hess = {narrow({low.hess[0], high.hess[0]})}};
+}
+template <class... Numbers>
+INLINE Terms<float> terms_through_double(auto formula, float first, Numbers... more) {
+  const auto wide = formula(static_cast<double>(first), static_cast<double>(more)...);
+  return {.value = static_cast<float>(wide.value),
+          .grad = {static_cast<float>(wide.grad[0])},
+          .hess = {static_cast<float>(wide.hess[0])}};
+}
+
 }  // namespace
 }  // namespace fastloss::FASTLOSS_LEVEL

@@ -35,6 +35,7 @@ from fastloss.threading import threads as threads
 __all__ = [
     "__version__",
     "absolute_percentage_error",
+    "aft",
     "arctan",
     "asymmetric_focal",
     "binary_cross_entropy",
@@ -47,6 +48,7 @@ __all__ = [
     "contrastive",
     "cosine_distance",
     "cosine_embedding",
+    "cox",
     "cross_entropy",
     "dice",
     "diou",
@@ -73,6 +75,7 @@ __all__ = [
     "kl_div",
     "l1",
     "l2",
+    "lambdarank",
     "laplace_nll",
     "log_cosh",
     "log_softmax",
@@ -92,6 +95,7 @@ __all__ = [
     "nll",
     "numerics_version",
     "ordinal_cross_entropy",
+    "pairwise_logistic",
     "penalties",
     "perceptron",
     "poisson_nll",
@@ -887,6 +891,69 @@ class _NegativeBinomialNll(_NegativeBinomialNllMethods, _Loss, Protocol):
     reference: _NegativeBinomialNllMethods
 negative_binomial_nll: _NegativeBinomialNll
 """Negative log-likelihood of a negative binomial distribution, for overdispersed counts."""
+
+class _CoxMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, pred: ArrayLike, time: ArrayLike, event: ArrayLike, *,
+        ties: Literal["breslow", "efron"] = "breslow", weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, pred: ArrayLike, time: ArrayLike, event: ArrayLike, *,
+        ties: Literal["breslow", "efron"] = "breslow", weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, pred: ArrayLike, time: ArrayLike, event: ArrayLike, *,
+        ties: Literal["breslow", "efron"] = "breslow", weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, time: ArrayLike, event: ArrayLike, *,
+        ties: Literal["breslow", "efron"] = "breslow", weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, time: ArrayLike, event: ArrayLike, *,
+        ties: Literal["breslow", "efron"] = "breslow", weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, pred: ArrayLike, time: ArrayLike, event: ArrayLike, *,
+        ties: Literal["breslow", "efron"] = "breslow", weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, time: ArrayLike, event: ArrayLike, *,
+        ties: Literal["breslow", "efron"] = "breslow", weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, time: ArrayLike, event: ArrayLike, *,
+        ties: Literal["breslow", "efron"] = "breslow", weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, pred: ArrayLike, time: ArrayLike, event: ArrayLike, *,
+        ties: Literal["breslow", "efron"] = "breslow", weight: ArrayLike | None = None,
+    ) -> float: ...
+class _Cox(_CoxMethods, _Loss, Protocol):
+    reference: _CoxMethods
+cox: _Cox
+"""Negative partial log-likelihood of Cox's proportional hazards."""
 
 class _CrossEntropyMethods(_Methods, Protocol):
     @overload
@@ -2766,6 +2833,125 @@ class _MultilabelSoftMargin(_MultilabelSoftMarginMethods, _Loss, Protocol):
 multilabel_soft_margin: _MultilabelSoftMargin
 """Mean over the classes of a row of the binary cross-entropy with logits."""
 
+class _PairwiseLogisticMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, group: ArrayLike, *,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, group: ArrayLike, *,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, pred: ArrayLike, target: ArrayLike, group: ArrayLike, *,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, group: ArrayLike, *,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, group: ArrayLike, *,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, group: ArrayLike, *,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, group: ArrayLike, *,
+        weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+        normalizer: _Number | None = None, out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, group: ArrayLike, *,
+        weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, pred: ArrayLike, target: ArrayLike, group: ArrayLike, *,
+        weight: ArrayLike | None = None,
+    ) -> float: ...
+class _PairwiseLogistic(_PairwiseLogisticMethods, _Loss, Protocol):
+    reference: _PairwiseLogisticMethods
+pairwise_logistic: _PairwiseLogistic
+"""Logistic loss of all pairs of a group: RankNet."""
+
+class _LambdarankMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, group: ArrayLike, *, sigma: _Number = 1.0,
+        truncation: _Number | None = 30, norm: bool = True, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, pred: ArrayLike, target: ArrayLike, group: ArrayLike, *, sigma: _Number = 1.0,
+        truncation: _Number | None = 30, norm: bool = True, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, pred: ArrayLike, target: ArrayLike, group: ArrayLike, *, sigma: _Number = 1.0,
+        truncation: _Number | None = 30, norm: bool = True, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, group: ArrayLike, *, sigma: _Number = 1.0,
+        truncation: _Number | None = 30, norm: bool = True, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, target: ArrayLike, group: ArrayLike, *, sigma: _Number = 1.0,
+        truncation: _Number | None = 30, norm: bool = True, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, group: ArrayLike, *, sigma: _Number = 1.0,
+        truncation: _Number | None = 30, norm: bool = True, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, group: ArrayLike, *, sigma: _Number = 1.0,
+        truncation: _Number | None = 30, norm: bool = True, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, target: ArrayLike, group: ArrayLike, *, sigma: _Number = 1.0,
+        truncation: _Number | None = 30, norm: bool = True, weight: ArrayLike | None = None,
+        reduction: Literal["none"], normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, pred: ArrayLike, target: ArrayLike, group: ArrayLike, *, sigma: _Number = 1.0,
+        truncation: _Number | None = 30, norm: bool = True, weight: ArrayLike | None = None,
+    ) -> float: ...
+class _Lambdarank(_LambdarankMethods, _Loss, Protocol):
+    reference: _LambdarankMethods
+lambdarank: _Lambdarank
+"""LambdaRank for NDCG: the logistic loss of pairs, weighed by what their exchange would change."""
+
 class _MseMethods(_Methods, Protocol):
     @overload
     def __call__(
@@ -4298,6 +4484,76 @@ class _Circle(_CircleMethods, _Loss, Protocol):
     reference: _CircleMethods
 circle: _Circle
 """Circle loss: an anchor is to be similar to what belongs to it, and to nothing else."""
+
+class _AftMethods(_Methods, Protocol):
+    @overload
+    def __call__(
+        self, pred: ArrayLike, lower: ArrayLike, upper: ArrayLike, *,
+        distribution: Literal["normal", "logistic", "extreme"] = "normal",
+        scale: float | ArrayLike = 1.0, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: None = None,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, pred: ArrayLike, lower: ArrayLike, upper: ArrayLike, *,
+        distribution: Literal["normal", "logistic", "extreme"] = "normal",
+        scale: float | ArrayLike = 1.0, weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: _Slot = None,
+    ) -> _Array: ...
+    def grad(
+        self, pred: ArrayLike, lower: ArrayLike, upper: ArrayLike, *,
+        distribution: Literal["normal", "logistic", "extreme"] = "normal",
+        scale: float | ArrayLike = 1.0, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: _Slot = None,
+    ) -> _Array: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, lower: ArrayLike, upper: ArrayLike, *,
+        distribution: Literal["normal", "logistic", "extreme"] = "normal",
+        scale: float | ArrayLike = 1.0, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slot] | None = None,
+    ) -> tuple[float, _Array]: ...
+    @overload
+    def value_and_grad(
+        self, pred: ArrayLike, lower: ArrayLike, upper: ArrayLike, *,
+        distribution: Literal["normal", "logistic", "extreme"] = "normal",
+        scale: float | ArrayLike = 1.0, weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    def grad_and_hess(
+        self, pred: ArrayLike, lower: ArrayLike, upper: ArrayLike, *,
+        distribution: Literal["normal", "logistic", "extreme"] = "normal",
+        scale: float | ArrayLike = 1.0, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum", "none"] = "mean", normalizer: _Number | None = None,
+        out: tuple[_Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, lower: ArrayLike, upper: ArrayLike, *,
+        distribution: Literal["normal", "logistic", "extreme"] = "normal",
+        scale: float | ArrayLike = 1.0, weight: ArrayLike | None = None,
+        reduction: Literal["mean", "sum"] = "mean", normalizer: _Number | None = None,
+        out: tuple[None, _Slot, _Slot] | None = None,
+    ) -> tuple[float, _Array, _Array]: ...
+    @overload
+    def value_grad_and_hess(
+        self, pred: ArrayLike, lower: ArrayLike, upper: ArrayLike, *,
+        distribution: Literal["normal", "logistic", "extreme"] = "normal",
+        scale: float | ArrayLike = 1.0, weight: ArrayLike | None = None, reduction: Literal["none"],
+        normalizer: _Number | None = None, out: tuple[_Slot, _Slot, _Slot] | None = None,
+    ) -> tuple[_Array, _Array, _Array]: ...
+    def weight_sum(
+        self, pred: ArrayLike, lower: ArrayLike, upper: ArrayLike, *,
+        distribution: Literal["normal", "logistic", "extreme"] = "normal",
+        scale: float | ArrayLike = 1.0, weight: ArrayLike | None = None,
+    ) -> float: ...
+class _Aft(_AftMethods, _Loss, Protocol):
+    reference: _AftMethods
+aft: _Aft
+"""Accelerated failure time: −log of the likelihood of times that are known or censored."""
 
 class _LogSoftmax(_RowFunction, Protocol):
     def __call__(self, x: ArrayLike, *, axis: SupportsIndex = -1, out: _Slot = None) -> _Array: ...

@@ -57,8 +57,10 @@ class Terms:
         """What the derivatives of one element are multiplied with; it broadcasts to them."""
         if self.weight is None:
             return 1.0
-        rows = self.loss.family == "rowwise"
-        return self.weight[..., np.newaxis] if rows else self.weight
+        if self.loss.family == "groupwise":
+            _, group = np.unique(self.targets[-1], return_inverse=True)
+            return self.weight[group]
+        return self.weight[..., np.newaxis] if self.loss.family == "rowwise" else self.weight
 
 
 class Curvature(Protocol):

@@ -11,8 +11,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-TargetKind = Literal["whole", "number", "labels", "labels or whole"]
-"""What a target has: the shape of the inputs, or per row a number or a label."""
+TargetKind = Literal["whole", "key", "number", "labels", "labels or whole"]
+"""What a target has: the shape of the inputs, be it numbers or keys that are only compared, or per
+row a number or a label."""
 
 
 @dataclass(frozen=True)
@@ -74,21 +75,12 @@ class Probabilities(Domain):
 
 
 @dataclass(frozen=True)
-class Sign(Domain):
-    """-1 or 1."""
+class Ends(Domain):
+    """The two ends of an interval."""
 
     def contains(self, x: NDArray[np.generic]) -> NDArray[np.bool_]:
-        """Tell for each element whether it is -1 or 1."""
-        return np.asarray(np.abs(x) == 1)
-
-
-@dataclass(frozen=True)
-class Binary(Domain):
-    """0 or 1."""
-
-    def contains(self, x: NDArray[np.generic]) -> NDArray[np.bool_]:
-        """Tell for each element whether it is 0 or 1."""
-        return np.asarray(np.equal(x, 0) | np.equal(x, 1))
+        """Tell for each element whether it is an end."""
+        return np.asarray((x == self.low) | (x == self.high))
 
 
 def choice(*words: str) -> Domain:
@@ -103,13 +95,19 @@ NEGATIVE = Domain("a finite number < 0", high=0.0)
 NON_NEGATIVE = Domain("a finite number >= 0", low=0.0, includes_low=True)
 ABOVE_MINUS_ONE = Domain("a finite number > -1", low=-1.0)
 AT_LEAST_ONE = Domain("a finite number >= 1", low=1.0, includes_low=True)
+POSITIVE_OR_INFINITE = Domain("a number > 0, or inf", low=0.0, includes_high=True)
 UNIT = Domain("a number in [0, 1]", 0.0, 1.0, includes_low=True, includes_high=True)
 POSITIVE_UNIT = Domain("a number in (0, 1]", 0.0, 1.0, includes_high=True)
 UNIT_OR_NONE = replace(UNIT, description="None or a number in [0, 1]", when_none=math.inf)
 COSINE = Domain("a number in [-1, 1]", -1.0, 1.0, includes_low=True, includes_high=True)
-SIGN = Sign("-1 or 1", -1.0, 1.0, includes_low=True, includes_high=True)
-BINARY = Binary("0 or 1", 0.0, 1.0, includes_low=True, includes_high=True)
+SIGN = Ends("-1 or 1", -1.0, 1.0, includes_low=True, includes_high=True)
+BINARY = Ends("0 or 1", 0.0, 1.0, includes_low=True, includes_high=True)
+TIME = Domain("a finite number", kind="key")
+GROUP = Domain("an integer", kind="key")
 FLAG = Domain("True or False", is_flag=True)
+AT_LEAST_ONE_OR_NONE = Domain(
+    "None or a finite number >= 1", low=1.0, includes_low=True, when_none=math.inf
+)
 POSITIVE_OR_NONE = Domain("None or a finite number > 0", low=0.0, when_none=math.inf)
 PROBABILITIES = Probabilities(
     "probabilities in [0, 1]", 0.0, 1.0, includes_low=True, includes_high=True

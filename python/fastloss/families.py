@@ -80,6 +80,7 @@ class Loss(Methods, Protocol):
     parameters: Mapping[str, Parameter]
     hess_kind: HessKind
     curvatures: Curvatures
+    surrogate: bool
     domain: Mapping[str, Domain]
     input_domain: Mapping[str, Domain]
     accuracy: Accuracy
@@ -100,6 +101,11 @@ class _Family:
     options: Mapping[str, Any]  # keywords that every loss of the family has, with their defaults
     options_doc: str = ""
     raises_doc: str = ""
+    weight_doc: str = """\
+weight : array_like, optional
+    One weight per term, broadcast to the terms. A term of weight 0 is masked: it adds
+    exactly 0, whatever it holds.
+"""
 
 
 _RESULT_KEYWORDS = {"weight": None, "reduction": "mean", "normalizer": None, "out": None}
@@ -139,10 +145,27 @@ axis : int or tuple of ints, optional
 """,
 )
 
-_RESULT_DOC = """\
+_ORDERED = _Family(
+    "ordered",
+    {},
+    weight_doc="""\
 weight : array_like, optional
-    One weight per term, broadcast to the terms. A term of weight 0 is masked: it adds
-    exactly 0, whatever it holds.
+    One weight per element, not negative, broadcast to the elements. An element of weight 0 is
+    masked: it is left out, whatever it holds.
+""",
+)
+
+_GROUPWISE = _Family(
+    "groupwise",
+    {},
+    weight_doc="""\
+weight : array_like, optional
+    One weight per group, in the order of ascending ids, broadcast to the groups. A group of
+    weight 0 is masked: it adds exactly 0, whatever it holds.
+""",
+)
+
+_RESULT_DOC = """\
 reduction : {"mean", "sum", "none"}, default "mean"
     Σ w·ℓ / Σ w, Σ w·ℓ, or the array of all w·ℓ.
 normalizer : float, optional
@@ -270,6 +293,60 @@ def overlap(
     )
 
 
+def ordered(
+    accuracy: Accuracy, hess: HessKind = "exact", **domains: Domain
+) -> Callable[[Body], Loss]:
+    """Make a formula of a whole sample a loss: one term per event, of all that come later.
+
+    Parameters
+    ----------
+    accuracy, hess, **domains
+        As in `pointwise`. There are two targets: the key that orders the elements, and whether one
+        is an event.
+
+    Notes
+    -----
+    The formula takes arrays of one dimension, in the order of their keys, and `weight`, an array
+    of positive numbers. It returns one number per element: the value 0 where there is no event,
+    and derivatives that are divided by the element's own weight.
+    """
+    return lambda body: _declare(
+        _ORDERED, domains, body, accuracy=accuracy, hess=hess, input_domains={}
+    )
+
+
+def groupwise(
+    accuracy: Accuracy,
+    hess: HessKind = "exact",
+    *,
+    surrogate: bool = False,
+    **domains: Domain,
+) -> Callable[[Body], Loss]:
+    """Make a formula of groups of elements a loss: one term per group.
+
+    Parameters
+    ----------
+    accuracy, hess, **domains
+        As in `pointwise`. There are two targets; the second one has the ids of the groups.
+    surrogate : bool
+        Whether derivatives take something for constant that depends on the input.
+
+    Notes
+    -----
+    The formula takes arrays in which a group lies along the last axis; all it needs to know of the
+    ids is that. It returns one value per group and derivatives of the input's shape.
+    """
+    return lambda body: _declare(
+        _GROUPWISE,
+        domains,
+        body,
+        accuracy=accuracy,
+        hess=hess,
+        input_domains={},
+        surrogate=surrogate,
+    )
+
+
 def _declare(
     family: _Family,
     domains: Mapping[str, Domain],
@@ -278,11 +355,13 @@ def _declare(
     accuracy: Accuracy,
     hess: HessKind,
     input_domains: Mapping[str, Domain],
-    curvatures: Curvatures | None,
+    curvatures: Curvatures | None = None,
+    surrogate: bool = False,
 ) -> Loss:
     signature = inspect.signature(body).parameters.values()
     arguments = tuple(p.name for p in signature if p.kind is p.POSITIONAL_OR_KEYWORD)
-    keywords = [p for p in signature if p.kind is p.KEYWORD_ONLY and p.name not in family.options]
+    common = {**family.options, **_RESULT_KEYWORDS}
+    keywords = [p for p in signature if p.kind is p.KEYWORD_ONLY and p.name not in common]
     parameters = {p.name: Parameter(p.default, domains[p.name]) for p in keywords}
     targets = tuple(name for name in arguments if name in domains)
     inputs = tuple(name for name in arguments if name not in domains)
@@ -337,6 +416,7 @@ def _declare(
     loss.parameters = MappingProxyType(parameters)
     loss.hess_kind = hess
     loss.curvatures = curvatures or (Curvatures() if hess == "exact" else Curvatures(Constant()))
+    loss.surrogate = surrogate
     loss.domain = MappingProxyType({name: domains[name] for name in targets})
     loss.input_domain = MappingProxyType({name: input_domains.get(name, REAL) for name in inputs})
     loss.accuracy = accuracy
@@ -376,5 +456,5 @@ def _signature(arguments: tuple[str, ...], keywords: Mapping[str, Any]) -> inspe
 def _document(body: Callable[..., Any], family: _Family) -> str:
     """Add to a docstring, after the loss's own parameters, what all losses have in common."""
     own, separator, rest = (inspect.getdoc(body) or "").partition("\n\nNotes\n-----\n")
-    common = family.options_doc + _RESULT_DOC + family.raises_doc + _RAISES_DOC
+    common = family.options_doc + family.weight_doc + _RESULT_DOC + family.raises_doc + _RAISES_DOC
     return f"{own}\n{common.rstrip()}{separator}{rest}"

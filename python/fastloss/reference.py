@@ -46,12 +46,22 @@ class Parts:
 
     def size(self) -> Array:
         """Return the size of the largest part, or of the sum if it is larger."""
-        sizes = [np.abs(self.sum())]
+        sizes = [np.abs(np.asarray(sum(self._parts[1:], start=self._parts[0])))]
         if self._size is not None:
             sizes.append(self._size)
         elif len(self._parts) > 1:
             sizes += map(np.abs, self._parts)
         return np.asarray(functools.reduce(np.maximum, sizes))
+
+
+def softplus(x: Any) -> Any:
+    """Return log(1 + exp(x)), for formulas."""
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+
+def sigmoid(x: Any) -> Any:
+    """Return 1 / (1 + exp(-x)), for formulas."""
+    return np.exp(np.where(x < 0, x, 0)) / (1 + np.exp(-np.abs(x)))
 
 
 Terms = tuple[Parts, tuple[Parts, ...], tuple[Parts, ...]]
@@ -165,11 +175,12 @@ def _in_arithmetic_type(
     dtype = np.result_type(*types) if types else np.dtype(np.float64)
     stored = np.dtype(promoting[0]) if len(set(promoting)) == 1 else dtype
 
-    def is_label(name: str) -> bool:
+    def is_kept(name: str) -> bool:
         kind = formula.targets.get(name, "whole")
-        return kind.startswith("labels") and arrays[name].dtype.kind in "biu"
+        is_label = kind.startswith("labels") and arrays[name].dtype.kind in "biu"
+        return is_label or kind == "key"
 
-    converted = {name: x if is_label(name) else x.astype(dtype) for name, x in arrays.items()}
+    converted = {name: x if is_kept(name) else x.astype(dtype) for name, x in arrays.items()}
     return converted, stored
 
 
@@ -221,7 +232,8 @@ def _pointwise_terms(
     formula: Formula, arrays: dict[str, Array], parameters: dict[str, Any], _: dict[str, Any]
 ) -> _FamilyTerms:
     arrays = dict(zip(arrays, np.broadcast_arrays(*arrays.values()), strict=True))
-    results = _added_up(terms(formula, arrays, parameters))
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        results = _added_up(terms(formula, arrays, parameters))
     return _FamilyTerms(results, np.ones_like(results[0]), lambda w: w)
 
 
@@ -280,6 +292,66 @@ def _overlap_terms(
     return _FamilyTerms(results, np.ones_like(value), lambda w: np.expand_dims(w, axes))
 
 
+def _ordered_terms(
+    formula: Formula, arrays: dict[str, Array], parameters: dict[str, Any], values: dict[str, Any]
+) -> _FamilyTerms:
+    first = arrays[formula.arguments[0]]
+    event = formula.arguments[-1]
+    weight = np.asarray(1.0 if values["weight"] is None else values["weight"]).astype(first.dtype)
+    weight = np.broadcast_to(weight, first.shape)
+    kept = np.nonzero(weight)
+    sample = {name: x[kept] for name, x in arrays.items()}
+    with np.errstate(all="ignore"):
+        value, (grad,), (hess,) = _added_up(
+            ordered_terms(formula, sample, parameters, weight[kept])
+        )
+
+    def placed(x: Array) -> Array:
+        result = np.zeros_like(first)
+        result[kept] = x
+        return result
+
+    mass = (arrays[event] != 0).astype(first.dtype)
+    return _FamilyTerms((placed(value), (placed(grad),), (placed(hess),)), mass, lambda w: w)
+
+
+def ordered_terms(
+    formula: Formula, arrays: dict[str, Array], parameters: dict[str, Any], weight: Array
+) -> Terms:
+    """Evaluate a formula of a sample: its elements in their order, NaN where any argument is."""
+    key = arrays[next(iter(formula.targets))]
+    order = np.argsort(key, kind="stable")
+    given = {name: x[order] for name, x in arrays.items()}
+    pred = formula.arguments[0]
+    for x in given.values():
+        given[pred] = np.where(x == x, given[pred], np.nan)  # noqa: PLR0124 (not NaN)
+    place = np.argsort(order)
+    value, grads, hesses = terms(formula, given, parameters, weight=weight[order])
+    return value[place], tuple(x[place] for x in grads), tuple(x[place] for x in hesses)
+
+
+def _groupwise_terms(
+    formula: Formula, arrays: dict[str, Array], parameters: dict[str, Any], _: dict[str, Any]
+) -> _FamilyTerms:
+    first = arrays[formula.arguments[0]]
+    ids = formula.arguments[-1]
+    groups, group = np.unique(arrays[ids], return_inverse=True)
+    value = np.zeros(len(groups), first.dtype)
+    grad, hess = np.zeros_like(first), np.zeros_like(first)
+    for k in range(len(groups)):
+        here = group.reshape(first.shape) == k
+        elements = {name: x[here] for name, x in arrays.items()}
+        with np.errstate(all="ignore"):
+            results = _added_up(terms(formula, elements, parameters))
+        holds_nan = any((x != x).any() for x in elements.values())  # noqa: PLR0124
+        value[k], (grad[here],), (hess[here],) = (
+            (np.nan, (np.nan,), (np.nan,)) if holds_nan else results
+        )
+    return _FamilyTerms(
+        (value, (grad,), (hess,)), np.ones_like(value), lambda w: w[group].reshape(first.shape)
+    )
+
+
 def _is_per_row(formula: Formula, name: str, x: Array, arrays: dict[str, Array]) -> bool:
     kind = formula.targets.get(name, "whole")
     return kind != "whole" and x.ndim < arrays[formula.arguments[0]].ndim
@@ -289,6 +361,8 @@ _FAMILIES = {
     "pointwise": _pointwise_terms,
     "rowwise": _rowwise_terms,
     "overlap": _overlap_terms,
+    "ordered": _ordered_terms,
+    "groupwise": _groupwise_terms,
 }
 
 

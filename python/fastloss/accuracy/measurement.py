@@ -79,9 +79,18 @@ def exact_results(
     if setting.labelled:
         name = loss.targets[0]
         arrays = arrays | {name: reference.one_hot(arrays[name], labels)}
-    widened = {name: convert(arrays[name]) for name in loss.formula.arguments}
+    keys = {name for name, kind in loss.formula.targets.items() if kind == "key"}
+    widened = {
+        name: arrays[name] if name in keys else convert(arrays[name])
+        for name in loss.formula.arguments
+    }
     with np.errstate(all="ignore"):
-        value, grads, hesses = reference.terms(loss.formula, widened, dict(parameters), **more)
+        if loss.family == "ordered":
+            value, grads, hesses = reference.ordered_terms(
+                loss.formula, widened, dict(parameters), convert(np.ones(len(first)))
+            )
+        else:
+            value, grads, hesses = reference.terms(loss.formula, widened, dict(parameters), **more)
     return [value, *grads, *hesses]
 
 
@@ -118,6 +127,8 @@ class _Call:
 
     def at(self, row: int) -> dict[str, Any] | None:
         """Return the arguments of a row, or nothing where they are too many to be kept."""
+        if self.setting.loss.family == "ordered":
+            return None  # the whole sample
         arrays = {name: x[row].tolist() for name, x in self.arrays.items()}
         if any(np.size(x) > LARGEST_INPUT for x in arrays.values()):
             return None

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastloss.accuracy.settings import Setting, examples
-from fastloss.domains import REAL, Binary, Domain, Labels, Probabilities
+from fastloss.domains import BINARY, REAL, Domain, Labels, Probabilities
 
 Array = NDArray[Any]
 Arrays = dict[str, Array]
@@ -19,6 +19,7 @@ Arrays = dict[str, Array]
 CLASSES = (2, 3, 5, 10, 17, 64, 100, 1000, 4096)
 MANY_CLASSES = 1_000_000
 ELEMENTS = (1, 3, 17, 64, 1000, 40_000)  # of a mask
+LENGTHS = (2, 3, 5, 10, 17, 64)  # of groups
 PATTERNS = 1 << 32  # of the bits of a float32
 
 
@@ -34,12 +35,47 @@ def drawn(setting: Setting, dtype: Any, count: int, seed: int) -> Arrays:
     if loss.family == "overlap":
         elements = ELEMENTS[seed % len(ELEMENTS)]
         return _masks(setting, dtype, max(count // elements, 1), elements, generator)
+    if loss.family == "groupwise":
+        return _groups(setting, dtype, count, LENGTHS[seed % len(LENGTHS)], generator)
+    if loss.family == "ordered":
+        return _sample(setting, dtype, count, generator)
     arrays = {
         name: _inputs(domain, dtype, count, generator)
         for name, domain in setting.input_domain.items()
     }
     first = arrays[loss.inputs[0]]
     return arrays | {name: _targets(loss.domain[name], first, generator) for name in loss.targets}
+
+
+def _sample(setting: Setting, dtype: Any, count: int, generator: np.random.Generator) -> Arrays:
+    """Draw a sample: near together or wide, far from 0, of few places or of many."""
+    loss = setting.loss
+    spread = np.ldexp(1.0, generator.integers(-12, 8)) * generator.choice([0.01, 1, 1], count)
+    pred = generator.normal(size=count) * spread + generator.choice([0, 0, 1, -30, 800])
+    places = generator.choice([10, count // 10 + 1, count * count])
+    key, event = loss.targets
+    return {
+        loss.inputs[0]: pred.astype(dtype),
+        key: generator.integers(places, size=count),
+        event: (generator.uniform(size=count) < generator.uniform()).astype(dtype),
+    }
+
+
+def _groups(
+    setting: Setting, dtype: Any, count: int, length: int, generator: np.random.Generator
+) -> Arrays:
+    """Draw groups: of grades, with scores near together or far apart, some of them equal."""
+    loss = setting.loss
+    shape = (max(count // length, 1), length)
+    scores = generator.normal(size=shape) * np.ldexp(1.0, generator.integers(-12, 9, (shape[0], 1)))
+    coarse = np.round(scores * 4) / 4
+    scores = np.where(generator.uniform(size=(shape[0], 1)) < 0.2, coarse, scores)
+    target, group = loss.targets
+    return {
+        loss.inputs[0]: scores.astype(dtype),
+        target: generator.integers(generator.choice([2, 5, 31]), size=shape).astype(dtype),
+        group: np.broadcast_to(np.arange(shape[0])[:, None], shape),
+    }
 
 
 def consecutive(setting: Setting, start: int, count: int, variant: int) -> Arrays:
@@ -157,7 +193,7 @@ def _row_targets(  # noqa: PLR0917
         return labels
     if domain.kind == "number":
         return _targets(domain, scores[:, 0], generator)
-    if isinstance(domain, Binary):
+    if domain == BINARY:
         few = generator.uniform(size=scores.shape) < min(0.5, 4 / scores.shape[1])
         few[np.arange(len(scores)), labels] = generator.uniform(size=len(scores)) < 0.9
         return np.asarray(few, scores.dtype)
@@ -186,7 +222,7 @@ def _rows_of(setting: Setting, numbers: Array, variant: int) -> Arrays:
     for name, domain in loss.domain.items():
         if setting.labelled and isinstance(domain, Labels):
             arrays[name] = labels
-        elif isinstance(domain, Binary):
+        elif domain == BINARY:
             arrays[name] = np.asarray(np.arange(scores.shape[1]) == labels[:, None], scores.dtype)
         elif isinstance(domain, Labels | Probabilities):
             target = np.full_like(scores, 0.5 / (scores.shape[1] - 1))

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastloss.domains import REAL, Binary, Domain, Labels, Probabilities
+from fastloss.domains import BINARY, REAL, Domain, Labels, Probabilities
 from fastloss.families import Loss
 
 Array = NDArray[Any]
@@ -23,6 +23,8 @@ DTYPES = ("float32", "float64")
 
 SHAPES: dict[str, tuple[tuple[int, ...], ...]] = {
     "pointwise": tuple((n,) for n in (1, 8, 100, 1000, 10**4, 10**5, 10**6, 10**7)),
+    "ordered": tuple((n,) for n in (100, 10**4, 10**6)),
+    "groupwise": ((1000, 10), (1000, 100), (10, 1000)),
     "rowwise": ((128, 10), (65536, 10), (4096, 1000), (1024, 50257), (2048, 32000)),
     "overlap": ((4, 1, 64, 64), (8, 4, 256, 256), (1, 1, 4096, 4096)),
 }
@@ -39,7 +41,7 @@ ARRAYS_IN_MEMORY = 12  # of a problem's size: those of all contestants and their
 class Problem:
     """Value and gradient of a loss on arrays of this type and shape.
 
-    Classes lie last; masks along all axes but the first two.
+    Classes and groups lie last; masks along all axes but the first two.
     """
 
     loss: Loss
@@ -65,6 +67,9 @@ class Problem:
         loss = self.loss
         generator = np.random.default_rng([*map(ord, loss.__name__), *self.shape])
         signature = inspect.signature(loss).parameters
+        if loss.formula.row_length:
+            names = (*loss.inputs, *loss.targets)
+            return {name: _boxes(self.dtype, generator, self.shape) for name in names}
         return {
             name: self._input(name, generator)
             if name in loss.inputs
@@ -86,9 +91,11 @@ class Problem:
         if self.loss.family == "overlap":
             return (generator.random(self.shape) < FOREGROUND).astype(self.dtype)
         rows = self.shape[:-1]
+        if domain.kind == "key" and self.loss.family == "groupwise":
+            return np.repeat(np.arange(rows[0]), self.shape[-1]).reshape(self.shape)
         if domain.kind == "labels" or (domain.kind == "labels or whole" and labelled):
             return generator.integers(self.shape[-1] + self.loss.formula.more_labels, size=rows)
-        if isinstance(domain, Binary) and len(self.shape) > 1:
+        if domain == BINARY and len(self.shape) > 1:
             few = generator.random(self.shape) < min(0.5, 4 / self.shape[-1])
             return few.astype(self.dtype)
         if not isinstance(domain, Labels | Probabilities):
@@ -97,6 +104,14 @@ class Problem:
         p = generator.standard_exponential(self.shape, np.dtype(self.dtype).type)
         p /= p.sum(-1, keepdims=True)
         return p
+
+
+def _boxes(dtype: str, generator: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    """Draw boxes by two opposite corners, most of which overlap."""
+    kind = np.dtype(dtype).type
+    corners: Array = generator.standard_normal((*shape[:-1], 2), kind)
+    sizes = 1 + generator.standard_exponential((*shape[:-1], 2), kind)
+    return np.concatenate([corners, corners + sizes], axis=-1)
 
 
 def _numbers(

@@ -6,6 +6,7 @@ from fastloss.losses import (
     binary,
     boxes,
     counts,
+    cox,
     cross_entropy,
     distributions,
     embeddings,
@@ -13,16 +14,19 @@ from fastloss.losses import (
     margins,
     multiclass_margins,
     multilabel,
+    ranking,
     regression,
     robust,
     segmentation,
     similarities,
+    survival,
 )
 
 __all__ = [
     "binary",
     "boxes",
     "counts",
+    "cox",
     "cross_entropy",
     "distributions",
     "embeddings",
@@ -31,8 +35,10 @@ __all__ = [
     "margins",
     "multiclass_margins",
     "multilabel",
+    "ranking",
     "regression",
     "robust",
     "segmentation",
     "similarities",
+    "survival",
 ]

@@ -28,6 +28,8 @@ PEERS: Mapping[str, str] = {
 }
 """The module of each, by the name that the command line has for it."""
 
+ValueAndGrad = tuple[float, Array | tuple[Array, ...]]
+
 INSTALL = 'pip install "fastloss[peers]"'
 
 

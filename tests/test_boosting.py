@@ -31,20 +31,31 @@ from fastloss.curvatures import Curvature, Terms, parameters_of
 from fastloss.domains import REAL, Labels
 
 CLASSES = 4
+SCORES = np.zeros((3, 3), np.float32)
+FLAT = np.zeros(3, np.float32)
 
 
 @dataclass
 class DataSet:
-    """Labels and weights as a library's own data set has them."""
+    """Labels and more as a library's own data set has them."""
 
     label: Any
     weight: Any = field(default_factory=lambda: np.empty(0, np.float32))
+    group: Any = field(default_factory=lambda: np.empty(0, int))
+    lower: Any = field(default_factory=lambda: np.empty(0, np.float32))
+    upper: Any = field(default_factory=lambda: np.empty(0, np.float32))
 
     def get_label(self) -> Any:
         return self.label.copy()
 
     def get_weight(self) -> Any:
         return self.weight
+
+    def get_group(self) -> Any:
+        return self.group
+
+    def get_float_info(self, name: str) -> Any:
+        return {"label_lower_bound": self.lower, "label_upper_bound": self.upper}[name]
 
 
 def can_be_boosted(loss: Any) -> bool:
@@ -55,7 +66,12 @@ def can_be_boosted(loss: Any) -> bool:
     return True
 
 
-BOOSTED = [loss for loss in LOSSES if can_be_boosted(loss)]
+def has_one_target(loss: Any) -> bool:
+    """Tell whether a label per row is all that it takes."""
+    return loss.family in ("pointwise", "rowwise") and len(loss.targets) == 1
+
+
+BOOSTED = [loss for loss in LOSSES if can_be_boosted(loss) and has_one_target(loss)]
 boosted = pytest.mark.parametrize("loss", [pytest.param(x, id=x.__name__) for x in BOOSTED])
 
 
@@ -91,8 +107,7 @@ def test_which_losses_can_be_boosted() -> None:
             and loss.inputs[0] in ("pred", "logits")
             and loss.input_domain[loss.inputs[0]].given(parameters_of(loss, {})) is REAL
         )
-        possible = one_raw_input and loss.family in ("pointwise", "rowwise")
-        possible = possible and not loss.formula.row_length  # of boxes
+        possible = one_raw_input and loss.family != "overlap" and not loss.formula.row_length
         assert can_be_boosted(loss) == possible, loss.__name__
 
 
@@ -154,7 +169,7 @@ def test_catboost(loss: Any) -> None:
     """Derivatives are those of −loss; the metric adds up to the mean."""
     if loss.family != "pointwise":
         for make in (catboost_objective, catboost_metric):
-            with pytest.raises(ValueError, match="one row per call from Python"):
+            with pytest.raises(ValueError, match="one per call from Python"):
                 make(loss)
         return
     pred, label = draw(loss, dtype=np.float64)
@@ -258,6 +273,144 @@ def test_copies_and_pickles() -> None:
             assert type(twin) is type(original)
 
 
+# ---- groups and times ------------------------------------------------------------------------
+
+
+def assert_derivatives(objective: Any, arguments: tuple[Any, ...], expected: Any) -> None:
+    got = objective(*arguments)
+    for a, b in zip(got, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-12)
+
+
+def draw_groups() -> tuple[Any, Any, Any, Any]:
+    """Draw scores and grades, in groups of these sizes, and their ids."""
+    generator = np.random.default_rng(23)
+    sizes = np.array([5, 1, 0, 12, 3])
+    pred = generator.normal(size=sizes.sum()).astype(np.float32)
+    label = generator.integers(4, size=pred.size).astype(np.float32)
+    return pred, label, sizes, np.repeat(np.arange(len(sizes)), sizes)
+
+
+@pytest.mark.parametrize("name", ["pairwise_logistic", "lambdarank"])
+def test_groups(name: str) -> None:
+    loss = fl.losses[name]
+    pred, label, sizes, ids = draw_groups()
+    expected = loss.grad_and_hess(pred, label, ids, reduction="sum")
+    for_xgboost, for_lightgbm = xgboost_objective(loss), lightgbm_objective(loss)
+    assert_derivatives(for_xgboost, (pred, DataSet(label, group=sizes)), expected)
+    assert_derivatives(for_lightgbm, (pred, DataSet(label, None, sizes)), expected)
+    assert_derivatives(for_lightgbm, (label, pred, None, sizes), expected)
+    mean = loss(pred, label, ids)
+    assert xgboost_metric(loss)(pred, DataSet(label, group=sizes)) == (name, mean)
+    assert lightgbm_metric(loss)(label, pred, None, sizes) == (name, mean, False)
+    assert init_score(loss, label) == 0
+
+
+@pytest.mark.parametrize("name", ["pairwise_logistic", "lambdarank"])
+def test_weights_of_groups(name: str) -> None:
+    """XGBoost has one per group; LightGBM one per row, whose mean is that of the group."""
+    loss = fl.losses[name]
+    pred, label, sizes, ids = draw_groups()
+    own = np.array([0.5, 2.0, 7.0, 0.0, 3.0], np.float32)
+    weight = own[[0, 1, 3, 4]]  # of the groups that have rows
+    expected = loss.grad_and_hess(pred, label, ids, weight=weight, reduction="sum")
+    rows = own[ids]
+    rows[[0, 1]] += np.float32([0.25, -0.25])
+    assert_derivatives(xgboost_objective(loss), (pred, DataSet(label, own, sizes)), expected)
+    assert_derivatives(lightgbm_objective(loss), (label, pred, rows, sizes), expected)
+    mean = loss(pred, label, ids, weight=weight)
+    assert lightgbm_metric(loss)(label, pred, rows, sizes)[1] == pytest.approx(mean, rel=1e-6)
+    _, hess = xgboost_objective(loss, hessian_floor=0.5)(pred, DataSet(label, own, sizes))
+    np.testing.assert_array_equal(hess, np.maximum(expected[1], 0.5 * own[ids]))
+
+
+def test_groups_that_change_are_noticed() -> None:
+    pred, label, sizes, ids = draw_groups()
+    objective = lightgbm_objective("pairwise_logistic")
+    objective(label, pred, None, sizes)
+    whole = fl.pairwise_logistic.grad_and_hess(pred, label, 0 * ids, reduction="sum")
+    assert_derivatives(objective, (label, pred, None, np.array([pred.size])), whole)
+
+
+def test_events_have_positive_labels() -> None:
+    generator = np.random.default_rng(29)
+    pred = generator.normal(size=60).astype(np.float32)
+    time = generator.integers(1, 40, size=60).astype(np.float32)
+    event = generator.uniform(size=60) < 0.6
+    weight = generator.exponential(size=60).astype(np.float32)
+    label = np.where(event, time, -time)
+    how = {"ties": "efron", "weight": weight}
+    expected = fl.cox.grad_and_hess(pred, time, event, reduction="sum", **how)
+    for make in (xgboost_objective, lightgbm_objective):
+        objective: Any = make("cox", ties="efron")
+        assert_derivatives(objective, (label, pred, weight), expected)
+        assert_derivatives(objective, (pred, DataSet(label, weight)), expected)
+    mean = fl.cox(pred, time, event, **how)
+    assert xgboost_metric("cox", ties="efron")(label, pred, weight) == pytest.approx(mean)
+    assert init_score("cox", label) == 0
+
+
+def test_bounds_of_times() -> None:
+    """XGBoost hands two over; a label is a time that is known."""
+    generator = np.random.default_rng(31)
+    pred = generator.normal(size=60).astype(np.float32)
+    lower = generator.lognormal(size=60).astype(np.float32)
+    upper = np.where(np.arange(60) % 3, lower * 2, np.inf).astype(np.float32)
+    how = {"distribution": "logistic", "scale": 0.8}
+    objective = xgboost_objective("aft", **how)
+    expected = fl.aft.grad_and_hess(pred, lower, upper, reduction="sum", **how)
+    empty = np.empty(0, np.float32)
+    assert_derivatives(objective, (pred, DataSet(empty, lower=lower, upper=upper)), expected)
+    known = fl.aft.grad_and_hess(pred, lower, lower, reduction="sum", **how)
+    assert_derivatives(objective, (pred, DataSet(lower)), known)
+    assert_derivatives(lightgbm_objective("aft", **how), (lower, pred), known)
+    with pytest.raises(ValueError, match=r"got -1\.0 at index 0"):
+        objective(pred, DataSet(empty, lower=-lower / lower, upper=upper))
+
+
+def test_init_score_of_bounds() -> None:
+    generator = np.random.default_rng(37)
+    lower = generator.lognormal(size=101)
+    bounds = np.stack([lower, np.where(np.arange(101) % 3, lower, np.inf)], 1)
+    weight = generator.exponential(size=101)
+    for distribution in ("normal", "logistic", "extreme"):
+        how: Any = {"distribution": distribution, "scale": 0.7}
+        best = init_score("aft", bounds, weight, **how)
+        grad = fl.aft.grad(np.full(101, best), *bounds.T, weight=weight, **how)
+        assert abs(grad.sum()) < 1e-14
+        known = init_score("aft", lower, **how)
+        assert known == pytest.approx(init_score("aft", np.stack([lower, lower], 1), **how))
+    assert init_score("aft", lower) == pytest.approx(np.log(lower).mean(), rel=1e-14)
+    with pytest.raises(ValueError, match="towards ∞: no finite constant"):
+        init_score("aft", [[1.0, np.inf], [2.0, np.inf]])
+    with pytest.raises(ValueError, match=r"expected targets of shape .* or \(n, 2\)"):
+        init_score("aft", np.ones((4, 3)))
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        ("lambdarank", (np.ones(3), FLAT), "has no groups: give it their sizes"),
+        ("lambdarank", (np.ones(3), FLAT, None, np.array([2])), "have 2 rows, the predictions 3"),
+        ("lambdarank", (-np.ones(3), FLAT, None, np.array([3])), "expected a finite number >= 0"),
+        ("cox", (np.ones(2), FLAT), "expected a prediction and a label per row"),
+        ("cox", (np.array([1, 2, np.nan]), FLAT), "expected a finite number, got nan at index 2"),
+        ("aft", (np.ones((3, 3)), SCORES), "expected a prediction and a label per row"),
+    ],
+)
+def test_wrong_groups_and_times(name: str, arguments: tuple[Any, ...], message: str) -> None:
+    for call in (lightgbm_objective(name), lightgbm_metric(name)):
+        with pytest.raises(ValueError, match=message):
+            call(*arguments)
+
+
+@pytest.mark.parametrize("name", ["aft", "cox", "lambdarank", "pairwise_logistic"])
+def test_catboost_hands_over_a_label_per_row(name: str) -> None:
+    for make in (catboost_objective, catboost_metric):
+        with pytest.raises(ValueError, match="no groups, second labels or whole samples"):
+            make(name)
+
+
 # ---- second derivatives ----------------------------------------------------------------------
 
 
@@ -300,7 +453,7 @@ def test_policies(loss: Any, policy: str) -> None:
 def test_hessians_of_libraries_name_losses() -> None:
     """A loss that is not there yet is no error; one that is must be boosted."""
     for name in {*XGBOOST, *LIGHTGBM} & set(fl.losses):
-        assert fl.losses[name] in BOOSTED
+        assert can_be_boosted(fl.losses[name])
 
 
 def test_softmax_of_libraries() -> None:
@@ -483,9 +636,6 @@ def test_softmax_with_options(numbers: Any) -> None:
 
 
 # ---- errors ----------------------------------------------------------------------------------
-
-SCORES = np.zeros((3, 3), np.float32)
-FLAT = np.zeros(3, np.float32)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ from __future__ import annotations
 import inspect
 import threading
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,13 @@ from numpy.typing import NDArray
 
 from fastloss.boosting import hessians
 from fastloss.boosting.hessians import Policy
-from fastloss.boosting.samples import TARGETS, Sample, check_raw, require_boostable
+from fastloss.boosting.samples import (
+    TARGETS,
+    Sample,
+    check_raw,
+    group_weights,
+    require_boostable,
+)
 from fastloss.curvatures import Terms
 from fastloss.families import Loss, losses
 
@@ -53,7 +58,7 @@ class _Memory(threading.local):
     """What one thread keeps from one round to the next."""
 
     def __init__(self) -> None:
-        self.label: Array | None = None
+        self.sample: Sample | None = None
         self.shape: tuple[int, ...] = ()
         self.targets: tuple[Array, ...] = ()
         self.buffers: tuple[Array, Array] | None = None
@@ -90,22 +95,24 @@ class Boosted:
         """Return the loss's targets; labels that are those of the last round are checked once."""
         memory = self._memory
         if (
-            memory.label is None
+            memory.sample is None
             or memory.shape != pred.shape
-            or not np.array_equal(memory.label, sample.label)
+            or not memory.sample.has_targets_of(sample)
         ):
-            memory.label = None
-            label = sample.label.copy()  # the memory is the library's
-            convert = TARGETS[self.loss.family]
-            memory.targets = convert(self.loss, self.parameters, pred, replace(sample, label=label))
-            memory.label, memory.shape = label, pred.shape
+            memory.sample = None
+            kept = sample.copy()
+            memory.targets = TARGETS[self.loss.family](self.loss, self.parameters, pred, kept)
+            memory.sample, memory.shape = kept, pred.shape
         return memory.targets
 
-    def weight(self, pred: Array, weight: Array | None) -> Array | None:
+    def weight(self, pred: Array, sample: Sample) -> Array | None:
         """Return weights that broadcast to the terms."""
-        if weight is None or self.loss.family == "rowwise" or pred.ndim == 1:
+        weight = sample.weight
+        if weight is None or self.loss.family == "rowwise":
             return weight
-        return weight[:, np.newaxis]
+        if sample.group is not None:
+            return group_weights(weight, sample.group)
+        return weight if pred.ndim == 1 else weight[:, np.newaxis]
 
 
 class Objective(Boosted):
@@ -141,7 +148,7 @@ class Objective(Boosted):
             loss=self.loss,
             pred=pred,
             targets=self.targets(pred, sample),
-            weight=self.weight(pred, sample.weight),
+            weight=self.weight(pred, sample),
             keywords=self.parameters,
             grad=grad,
             hess=hess,
@@ -183,4 +190,4 @@ class Metric(Boosted):
 
     def _checked(self, pred: Array, sample: Sample) -> Array | None:
         check_raw(self.loss, pred)
-        return self.weight(pred, sample.weight)
+        return self.weight(pred, sample)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fastloss.boosting.boosted import HESSIAN_FLOOR, Metric, Objective, find_loss
 from fastloss.boosting.hessians import Policy
-from fastloss.boosting.samples import Sample
+from fastloss.boosting.samples import Sample, takes_bounds
 from fastloss.families import Loss
 
 Array = NDArray[Any]
@@ -139,9 +139,9 @@ def _sample(targets: Any, weights: Any) -> Sample:
 
 def _require_pointwise(function: str, loss: Loss | str) -> None:
     found = find_loss(function, loss)
-    if found.family != "pointwise":
+    if found.family != "pointwise" or takes_bounds(found):
         raise ValueError(
-            f"{function}: {found.__name__} is {found.family}: CatBoost hands such a loss one row "
-            "per call from Python, and no groups or second labels; use its built-in objective, "
-            "XGBoost or LightGBM"
+            f"{function}: {found.__name__} takes more than a prediction and a label per row: "
+            "CatBoost hands rows of scores over one per call from Python, and no groups, second "
+            "labels or whole samples; use its built-in objective, XGBoost or LightGBM"
         )

@@ -27,14 +27,18 @@ _MAX_DELTA_STEP = Exact(math.exp(0.7))
 
 XGBOOST: Mapping[str, Curvature] = MappingProxyType(
     {
+        "aft": Exact(),
         "binary_cross_entropy_with_logits": Exact(),
+        "cox": Exact(),
         "cross_entropy": Exact(2),
         "half_gamma_deviance": Exact(),
         "half_poisson_deviance": _MAX_DELTA_STEP,
         "half_squared_error": Exact(),
         "half_tweedie_deviance": Exact(),
+        "lambdarank": Exact(2),
         "mae": Constant(),
         "mse": Exact(),
+        "pairwise_logistic": Exact(2),
         "poisson_nll": _MAX_DELTA_STEP,
         "pseudo_huber": Exact(),
         "quantile": Constant(),
@@ -52,6 +56,7 @@ LIGHTGBM: Mapping[str, Curvature] = MappingProxyType(
         "half_squared_error": Exact(),
         "half_tweedie_deviance": Exact(),
         "huber": Constant(),
+        "lambdarank": Exact(),
         "mae": Constant(),
         "mse": Exact(),
         "poisson_nll": _MAX_DELTA_STEP,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastloss.boosting.boosted import find_loss, own_keywords
-from fastloss.boosting.samples import check_labels, class_labels, require_boostable
+from fastloss.boosting.samples import check_labels, class_labels, require_boostable, takes_bounds
 from fastloss.curvatures import Kinked, Residual, parameters_of
 from fastloss.families import Loss
 
@@ -36,9 +36,9 @@ def init_score(
     Parameters
     ----------
     loss : function or str
-        A pointwise or row-wise loss of fastloss, or its name.
+        A loss of fastloss, or its name.
     target : array_like of shape (n,) or (n, K)
-        Its targets.
+        Its targets: as labels have them. Of `aft` two columns are lower and upper bounds.
     weight : array_like of shape (n,), optional
         A weight for each row, not negative.
     num_class : int, optional
@@ -65,7 +65,8 @@ def init_score(
     Where a loss is linear between kinks it is a weighted quantile of these: of the targets, for the
     absolute error their median, the middle of all medians. Elsewhere it is where the sum of the
     gradients changes its sign, to the last digits. For a loss that is not convex, that is the
-    minimum next to the best of 65 quantiles of the targets.
+    minimum next to the best of 65 quantiles of the targets. No constant changes a loss of the
+    differences between predictions, as `cox` and losses of groups are: it is 0.
 
     In XGBoost it is ``base_score``; in LightGBM and CatBoost ``init_score`` and ``baseline`` of
     every row, which their predictions do not contain.
@@ -91,6 +92,10 @@ def init_score(
         raise ValueError("init_score: expected a finite weight >= 0 per row, not all 0")
     if found.family == "rowwise":
         return _of_classes(found, y, w, keywords, num_class)
+    if found.family in ("ordered", "groupwise"):
+        return 0.0
+    if takes_bounds(found):
+        return _of_bounds(found, y, w, keywords)
     check_labels(found, y)
     y = y.astype(np.float64)
     columns = {len(v) for v in keywords.values() if np.ndim(v) == 1} | set(y.shape[1:])
@@ -110,13 +115,25 @@ def init_score(
     )
 
 
+def _of_bounds(loss: Loss, y: Array, w: Array, keywords: Mapping[str, Any]) -> float:
+    bounds = np.stack([y, y], axis=1) if y.ndim == 1 else y
+    if bounds.shape[1] != 2:
+        raise ValueError(
+            f"init_score: {loss.__name__}: expected targets of shape (n,), or (n, 2) for lower and "
+            f"upper bounds, got {y.shape}"
+        )
+    lower, upper = bounds[w > 0].astype(np.float64).T
+    check_labels(loss, lower, upper)
+    return _root(_Total(loss, (lower, upper), w[w > 0], keywords), 0.0)
+
+
 def _of_column(loss: Loss, y: Array, w: Array, keywords: Mapping[str, Any]) -> float:
     y, w = y[w > 0], w[w > 0]
     curvature = loss.curvatures.positive
     if isinstance(curvature, Kinked):
         places = curvature.kinks(y, **parameters_of(loss, keywords))
-        return _between_kinks(_Total(loss, y, w, keywords), w, places)
-    total = _Total(loss, y, w, keywords)
+        return _between_kinks(_Total(loss, (y,), w, keywords), w, places)
+    total = _Total(loss, (y,), w, keywords)
     start = 0.0
     if isinstance(curvature, Residual):
         candidates = np.quantile(y, np.linspace(0, 1, 65))
@@ -127,20 +144,22 @@ def _of_column(loss: Loss, y: Array, w: Array, keywords: Mapping[str, Any]) -> f
 class _Total:
     """The sum of a loss over all targets, as a function of one constant."""
 
-    def __init__(self, loss: Loss, y: Array, w: Array, keywords: Mapping[str, Any]) -> None:
-        self.loss, self.y = loss, y
+    def __init__(
+        self, loss: Loss, targets: tuple[Array, ...], w: Array, keywords: Mapping[str, Any]
+    ) -> None:
+        self.loss, self.targets = loss, targets
         self.how = {**keywords, "weight": w, "reduction": "sum"}
-        self.spread = 1 + float(np.abs(y).max())
+        self.spread = 1 + float(np.abs(targets[0]).max())
 
     def _at(self, x: float) -> Array:
-        return np.broadcast_to(np.float64(x), self.y.shape)
+        return np.broadcast_to(np.float64(x), self.targets[0].shape)
 
     def value(self, x: float) -> float:
-        return float(self.loss(self._at(x), self.y, **self.how))
+        return float(self.loss(self._at(x), *self.targets, **self.how))
 
     def slopes(self, x: float) -> tuple[float, float]:
         with np.errstate(over="ignore", invalid="ignore"):
-            grad, hess = self.loss.grad_and_hess(self._at(x), self.y, **self.how)
+            grad, hess = self.loss.grad_and_hess(self._at(x), *self.targets, **self.how)
             return float(grad.sum()), float(hess.sum())
 
     def unbounded(self, x: float) -> ValueError:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fastloss.boosting.boosted import HESSIAN_FLOOR, Metric, Objective
 from fastloss.boosting.hessians import Policy
-from fastloss.boosting.samples import Sample
+from fastloss.boosting.samples import Sample, takes_groups
 from fastloss.families import Loss
 
 Array = NDArray[Any]
@@ -29,7 +29,7 @@ def lightgbm_objective(
     Parameters
     ----------
     loss : function or str
-        A pointwise or row-wise loss of fastloss, or its name.
+        A loss of fastloss, or its name: pointwise, row-wise, or of groups or times (see Notes).
     hessian : str, default "auto"
         Which second derivative to hand over: "auto" (the exact one if it is positive, else a
         positive majorant of the loss), "exact", "gauss_newton", "upper_bound", "ones", "xgboost"
@@ -53,6 +53,12 @@ def lightgbm_objective(
         If the loss cannot be boosted or has no such second derivative. In training: if labels are
         outside the domain, or the number of classes is wrong.
 
+    Notes
+    -----
+    Groups are those of the `Dataset`; the weight of a group is the mean of its rows'. `cox` takes a
+    time as label, whose sign is negative where the element is censored, and `aft` times that are
+    known: LightGBM has no second label.
+
     Examples
     --------
     >>> from fastloss.boosting import lightgbm_objective
@@ -74,7 +80,7 @@ def lightgbm_metric(loss: Loss | str, **parameters: Any) -> LightGBMMetric:
     Parameters
     ----------
     loss : function or str
-        A pointwise or row-wise loss of fastloss, or its name.
+        A loss of fastloss, or its name: pointwise, row-wise, or of groups or times (see Notes).
     **parameters
         The loss's own.
 
@@ -109,7 +115,7 @@ class LightGBMObjective(Objective):
         self, first: Array, second: Any, weight: Array | None = None, group: Array | None = None
     ) -> tuple[Array, Array]:
         """Take ``(pred, Dataset)``, or ``(label, pred, weight, group)``."""
-        return self.derivatives(*_read(first, second, weight))
+        return self.derivatives(*_read(self.loss, first, second, weight, group))
 
 
 class LightGBMMetric(Metric):
@@ -119,10 +125,14 @@ class LightGBMMetric(Metric):
         self, first: Array, second: Any, weight: Array | None = None, group: Array | None = None
     ) -> tuple[str, float, bool]:
         """Take ``(pred, Dataset)``, or ``(label, pred, weight, group)``."""
-        return self.__name__, self.mean(*_read(first, second, weight)), False
+        return self.__name__, self.mean(*_read(self.loss, first, second, weight, group)), False
 
 
-def _read(first: Array, second: Any, weight: Array | None) -> tuple[Array, Sample]:
-    if not hasattr(second, "get_label"):
-        return second, Sample(first, weight)
-    return first, Sample(second.get_label(), second.get_weight())
+def _read(
+    loss: Loss, first: Array, second: Any, weight: Array | None, group: Array | None
+) -> tuple[Array, Sample]:
+    pred = second
+    if hasattr(second, "get_label"):
+        pred, first, weight = first, second.get_label(), second.get_weight()
+        group = second.get_group() if takes_groups(loss) else None
+    return pred, Sample(first, weight, group=group if takes_groups(loss) else None)

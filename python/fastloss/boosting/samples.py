@@ -21,14 +21,55 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Sample:
-    """The labels of a data set and their weights."""
+    """The labels of a data set and their weights, and what else some losses need."""
 
     label: Array
-    weight: Array | None = None
+    weight: Array | None = None  # of each row, or of each group
+    bounds: tuple[Array, Array] | None = None  # lower and upper ones, instead of labels
+    group: Array | None = None  # the sizes of groups of rows, one after the other
+
+    def copy(self) -> Sample:
+        """Copy the arrays, whose memory is the library's."""
+        bounds = self.bounds and (self.bounds[0].copy(), self.bounds[1].copy())
+        group = None if self.group is None else self.group.copy()
+        return Sample(self.label.copy(), bounds=bounds, group=group)
+
+    def has_targets_of(self, other: Sample) -> bool:
+        """Tell whether another one differs in no more than weights."""
+        bounds = zip(self.bounds or (), other.bounds or (), strict=True)
+        return (
+            np.array_equal(self.label, other.label)
+            and (self.bounds is None) == (other.bounds is None)
+            and all(np.array_equal(a, b) for a, b in bounds)
+            and np.array_equal(_empty_if_none(self.group), _empty_if_none(other.group))
+        )
+
+
+def _empty_if_none(x: Array | None) -> Array:
+    return np.empty(0) if x is None else x
+
+
+def takes_bounds(loss: Loss) -> bool:
+    """Tell whether targets are intervals, of which the label of a row is one."""
+    return loss.family == "pointwise" and len(loss.targets) == 2
+
+
+def takes_groups(loss: Loss) -> bool:
+    """Tell whether rows are compared within groups."""
+    return loss.family == "groupwise"
 
 
 Targets = Callable[[Loss, Mapping[str, Any], Array, Sample], tuple[Array, ...]]
 """From a loss, its parameters, predictions and a sample: the loss's targets, checked."""
+
+
+def group_weights(weight: Array, sizes: Array) -> Array:
+    """Return a weight for each group that has rows, given one per group, or per row: their mean."""
+    is_there = sizes > 0
+    if weight.size == sizes.size:
+        return weight[is_there]
+    starts = (np.cumsum(sizes) - sizes)[is_there]
+    return np.asarray(np.add.reduceat(weight, starts) / sizes[is_there])
 
 
 def require_boostable(function: str, loss: Loss, parameters: Mapping[str, Any]) -> None:
@@ -46,8 +87,9 @@ def require_boostable(function: str, loss: Loss, parameters: Mapping[str, Any]) 
         )
     if loss.formula.row_length:
         raise ValueError(
-            f"{function}: {name} takes rows of {loss.formula.row_length} numbers; its second "
-            "derivatives may be 0 or negative, and it has none that stand in for them"
+            f"{function}: {name} takes rows of {loss.formula.row_length} numbers that are no "
+            "scores, and its second derivative may be 0 or negative; boost each number with a "
+            "pointwise loss, such as smooth_l1"
         )
     domain = loss.input_domain[loss.inputs[0]].given(parameters_of(loss, parameters))
     raw = loss.inputs[0] in RAW and domain is REAL
@@ -67,7 +109,9 @@ RAW = ("pred", "logits")
 def pointwise_targets(
     loss: Loss, keywords: Mapping[str, Any], pred: Array, sample: Sample
 ) -> tuple[Array, ...]:
-    """Return labels of the shape of the predictions."""
+    """Return labels of the shape of the predictions, or their bounds."""
+    if takes_bounds(loss):
+        return bounds_of(loss, pred, sample)
     label = sample.label
     check_labels(loss, label)
     if label.size == pred.size:
@@ -84,6 +128,52 @@ def pointwise_targets(
     raise ValueError(
         f"{loss.__name__}: there are {label.size} labels for predictions of shape {pred.shape}"
     )
+
+
+def bounds_of(loss: Loss, pred: Array, sample: Sample) -> tuple[Array, Array]:
+    """Return lower and upper bounds: of a label that is known, twice itself."""
+    bounds = sample.bounds or (sample.label, sample.label)
+    for bound in bounds:
+        require_one_per_row(loss, pred, bound)
+    check_labels(loss, *bounds)
+    return bounds
+
+
+def require_one_per_row(loss: Loss, pred: Array, label: Array) -> None:
+    """Raise ValueError unless there is one prediction and one label per row."""
+    if pred.ndim != 1 or label.shape != pred.shape:
+        raise ValueError(
+            f"{loss.__name__}: expected a prediction and a label per row, got predictions of "
+            f"shape {pred.shape} and labels of shape {label.shape}"
+        )
+
+
+def ordered_targets(
+    loss: Loss, _: Mapping[str, Any], pred: Array, sample: Sample
+) -> tuple[Array, ...]:
+    """Return the size of each label, and whether it is an event: whether its sign is positive."""
+    require_one_per_row(loss, pred, sample.label)
+    check_labels(loss, sample.label)
+    return np.abs(sample.label), (sample.label > 0).astype(np.int8)
+
+
+def groupwise_targets(
+    loss: Loss, _: Mapping[str, Any], pred: Array, sample: Sample
+) -> tuple[Array, ...]:
+    """Return labels, and the number of each one's group."""
+    name = loss.__name__
+    require_one_per_row(loss, pred, sample.label)
+    if sample.group is None:
+        raise ValueError(
+            f"{name}: the data set has no groups: give it their sizes (group=...); XGBoost's "
+            "interface of scikit-learn hands none over, its train() does"
+        )
+    if sample.group.sum() != pred.size:
+        raise ValueError(
+            f"{name}: the groups have {sample.group.sum()} rows, the predictions {pred.size}"
+        )
+    check_labels(loss, sample.label)
+    return sample.label, np.repeat(np.arange(len(sample.group)), sample.group)
 
 
 def rowwise_targets(
@@ -113,7 +203,12 @@ def rowwise_targets(
 
 
 TARGETS: Mapping[str, Targets] = MappingProxyType(
-    {"pointwise": pointwise_targets, "rowwise": rowwise_targets}
+    {
+        "pointwise": pointwise_targets,
+        "rowwise": rowwise_targets,
+        "ordered": ordered_targets,
+        "groupwise": groupwise_targets,
+    }
 )
 """By family: how labels become targets."""
 
@@ -150,12 +245,12 @@ def _renumber(label: Array, classes: int) -> str:
     return f"set num_class={high + 1}, or number the classes from 0 without gaps"
 
 
-def check_labels(loss: Loss, label: Array) -> None:
+def check_labels(loss: Loss, *labels: Array) -> None:
     """Raise ValueError for labels outside the loss's domain, and say what they look like."""
     try:
-        check_target(loss, label)
+        check_target(loss, *labels)
     except ValueError as error:
-        values = np.unique(label[:1_000_000])
+        values = np.unique(labels[0][:1_000_000])
         domain = next(iter(loss.domain.values()))
         raise ValueError(f"{loss.__name__}: {error}{_advice(domain, values)}") from None
 

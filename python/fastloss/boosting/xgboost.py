@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fastloss.boosting.boosted import HESSIAN_FLOOR, Metric, Objective
 from fastloss.boosting.hessians import Policy
-from fastloss.boosting.samples import Sample
+from fastloss.boosting.samples import Sample, takes_bounds, takes_groups
 from fastloss.families import Loss
 
 Array = NDArray[Any]
@@ -29,7 +29,7 @@ def xgboost_objective(
     Parameters
     ----------
     loss : function or str
-        A pointwise or row-wise loss of fastloss, or its name.
+        A loss of fastloss, or its name: pointwise, row-wise, or of groups or times (see Notes).
     hessian : str, default "auto"
         Which second derivative to hand over: "auto" (the exact one if it is positive, else a
         positive majorant of the loss), "exact", "gauss_newton", "upper_bound", "ones", "xgboost"
@@ -53,6 +53,12 @@ def xgboost_objective(
         If the loss cannot be boosted or has no such second derivative. In training: if labels are
         outside the domain, or the number of classes is wrong.
 
+    Notes
+    -----
+    Groups are those of the `DMatrix` (``group=`` or ``qid=``), whose weights are one per group.
+    `aft` takes ``label_lower_bound`` and ``label_upper_bound``, or labels for times that are known;
+    `cox` a time as label, whose sign is negative where the element is censored.
+
     Examples
     --------
     >>> from fastloss.boosting import xgboost_objective
@@ -75,7 +81,7 @@ def xgboost_metric(loss: Loss | str, **parameters: Any) -> XGBoostMetric:
     Parameters
     ----------
     loss : function or str
-        A pointwise or row-wise loss of fastloss, or its name.
+        A loss of fastloss, or its name: pointwise, row-wise, or of groups or times (see Notes).
     **parameters
         The loss's own.
 
@@ -109,7 +115,7 @@ class XGBoostObjective(Objective):
         self, first: Array, second: Any, sample_weight: Array | None = None
     ) -> tuple[Array, Array]:
         """Take ``(pred, DMatrix)``, or ``(label, pred)`` with weights."""
-        return self.derivatives(*_read(first, second, sample_weight))
+        return self.derivatives(*_read(self.loss, first, second, sample_weight))
 
 
 class XGBoostMetric(Metric):
@@ -119,15 +125,29 @@ class XGBoostMetric(Metric):
         self, first: Array, second: Any, sample_weight: Array | None = None
     ) -> float | tuple[str, float]:
         """Take ``(pred, DMatrix)`` for a name and a value, or ``(label, pred)`` for the value."""
-        value = self.mean(*_read(first, second, sample_weight))
+        value = self.mean(*_read(self.loss, first, second, sample_weight))
         return (self.__name__, value) if _is_native(second) else value
 
 
-def _read(first: Array, second: Any, sample_weight: Array | None) -> tuple[Array, Sample]:
+def _read(
+    loss: Loss, first: Array, second: Any, sample_weight: Array | None
+) -> tuple[Array, Sample]:
     if not _is_native(second):
         return second, Sample(first, sample_weight)
-    weight = second.get_weight()
-    return first, Sample(second.get_label(), weight if weight.size else None)
+    weight = _none_if_empty(second.get_weight())
+    if takes_groups(loss):
+        sizes = _none_if_empty(second.get_group())
+        return first, Sample(second.get_label(), weight, group=sizes)
+    if takes_bounds(loss):
+        lower = second.get_float_info("label_lower_bound")
+        if lower.size:
+            upper = second.get_float_info("label_upper_bound")
+            return first, Sample(second.get_label(), weight, bounds=(lower, upper))
+    return first, Sample(second.get_label(), weight)
+
+
+def _none_if_empty(x: Array) -> Array | None:
+    return x if x.size else None
 
 
 def _is_native(second: Any) -> bool:

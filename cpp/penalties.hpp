@@ -9,6 +9,16 @@
 namespace fastloss::FASTLOSS_LEVEL {
 namespace {
 
+/// What is asked of a penalty, and of its proximal step.
+struct Penalty {
+  static constexpr unsigned results = kValue | kGrad;
+  static constexpr bool takes_weights = false;
+};
+struct ProximalStep {
+  static constexpr unsigned results = kGrad;
+  static constexpr bool takes_weights = false;
+};
+
 /// |x| − s·t where that is positive, with the sign of x; 0 elsewhere.
 template <class T>
 INLINE T shrunk(T x, T s, T t) {
@@ -17,7 +27,7 @@ INLINE T shrunk(T x, T s, T t) {
 }
 
 /// λ·|x|; the slope at 0 is 0.
-struct L1 {
+struct L1 : Penalty {
   static constexpr auto name = "l1";
   static constexpr int parameters = 1;
   template <class T>
@@ -27,7 +37,7 @@ struct L1 {
   }
 };
 
-struct L1Step {
+struct L1Step : ProximalStep {
   static constexpr auto name = "l1.prox";
   static constexpr int parameters = 2;
   template <class T>
@@ -37,7 +47,7 @@ struct L1Step {
 };
 
 /// λ·x²/2.
-struct L2 {
+struct L2 : Penalty {
   static constexpr auto name = "l2";
   static constexpr int parameters = 1;
   template <class T>
@@ -47,7 +57,7 @@ struct L2 {
   }
 };
 
-struct L2Step {
+struct L2Step : ProximalStep {
   static constexpr auto name = "l2.prox";
   static constexpr int parameters = 2;
   template <class T>
@@ -57,7 +67,7 @@ struct L2Step {
 };
 
 /// λ·(ρ·|x| + (1 − ρ)·x²/2); the slope at 0 is 0.
-struct ElasticNet {
+struct ElasticNet : Penalty {
   static constexpr auto name = "elastic_net";
   static constexpr int parameters = 2;
   template <class T>
@@ -71,7 +81,7 @@ struct ElasticNet {
   }
 };
 
-struct ElasticNetStep {
+struct ElasticNetStep : ProximalStep {
   static constexpr auto name = "elastic_net.prox";
   static constexpr int parameters = 3;
   template <class T>

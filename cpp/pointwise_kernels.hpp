@@ -258,19 +258,42 @@ struct Kernel {
   }
 };
 
+/// All that a formula is asked for: value and derivatives under weights, unless it says less.
+template <class Loss>
+constexpr unsigned results_of() {
+  if constexpr (requires { Loss::results; }) return Loss::results;
+  return kValue | kGrad | kHess;
+}
+template <class Loss>
+constexpr bool takes_weights() {
+  if constexpr (requires { Loss::takes_weights; }) return Loss::takes_weights;
+  return true;
+}
+
+/// Null for what a formula is not asked for.
+template <class Loss, class T, unsigned wanted, Weights weights>
+constexpr PointwiseKernel<T> kernel_of() {
+  if constexpr ((wanted & ~results_of<Loss>()) == 0 &&
+                (takes_weights<Loss>() || weights == Weights::no))
+    return &Kernel<Loss, T, wanted, weights, false>::run;
+  return nullptr;
+}
+
 template <class Loss, class T>
 constexpr PointwiseKernel<T> varying_kernel() {
+  constexpr Weights weights = takes_weights<Loss>() ? Weights::either : Weights::no;
   if constexpr (Loss::parameters > 0)
-    return &Kernel<Loss, T, kValue | kGrad | kHess, Weights::either, true>::run;
+    return &Kernel<Loss, T, results_of<Loss>(), weights, true>::run;
   return nullptr;
 }
 
 template <class Loss, class T, int... calls>
 constexpr PointwiseKernels<T> kernels_of(Numbers<calls...>) {
-  constexpr Weights plain = is_cheap<Loss> ? Weights::no : Weights::either;
-  constexpr Weights weighted = is_cheap<Loss> ? Weights::yes : Weights::either;
-  return {{&Kernel<Loss, T, kCalls[calls], plain, false>::run...},
-          {&Kernel<Loss, T, kCalls[calls], weighted, false>::run...},
+  constexpr bool apart = is_cheap<Loss> || !takes_weights<Loss>();
+  constexpr Weights plain = apart ? Weights::no : Weights::either;
+  constexpr Weights weighted = apart ? Weights::yes : Weights::either;
+  return {{kernel_of<Loss, T, kCalls[calls], plain>()...},
+          {kernel_of<Loss, T, kCalls[calls], weighted>()...},
           varying_kernel<Loss, T>()};
 }
 

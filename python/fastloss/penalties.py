@@ -18,8 +18,7 @@ import numpy as np
 from fastloss import _core
 from fastloss.domains import NON_NEGATIVE, UNIT, Domain
 from fastloss.families import Parameter, as_tuples
-from fastloss.losses.labels import product
-from fastloss.reference import is_narrow
+from fastloss.reference import is_narrow, product
 
 
 class PenaltyMethods(Protocol):

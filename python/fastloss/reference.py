@@ -54,6 +54,11 @@ class Parts:
         return np.asarray(functools.reduce(np.maximum, sizes))
 
 
+def product(a: Any, b: Any) -> Any:
+    """Return a·b, where 0·inf is 0 and 0·NaN is NaN, for formulas."""
+    return np.where((a == 0) & ((b <= 0) | (b > 0)), 0, a * b)
+
+
 def softplus(x: Any) -> Any:
     """Return log(1 + exp(x)), for formulas."""
     return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
@@ -61,7 +66,8 @@ def softplus(x: Any) -> Any:
 
 def sigmoid(x: Any) -> Any:
     """Return 1 / (1 + exp(-x)), for formulas."""
-    return np.exp(np.where(x < 0, x, 0)) / (1 + np.exp(-np.abs(x)))
+    e = np.exp(-np.abs(x))
+    return np.where(x < 0, e, 1) / (1 + e)
 
 
 Terms = tuple[Parts, tuple[Parts, ...], tuple[Parts, ...]]
@@ -324,7 +330,7 @@ def ordered_terms(
     given = {name: x[order] for name, x in arrays.items()}
     pred = formula.arguments[0]
     for x in given.values():
-        given[pred] = np.where(x == x, given[pred], np.nan)  # noqa: PLR0124 (not NaN)
+        given[pred] = np.where(x == x, given[pred], np.nan)  # noqa: PLR0124 (not NaN: objects have no isnan)
     place = np.argsort(order)
     value, grads, hesses = terms(formula, given, parameters, weight=weight[order])
     return value[place], tuple(x[place] for x in grads), tuple(x[place] for x in hesses)

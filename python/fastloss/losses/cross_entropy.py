@@ -17,7 +17,7 @@ from fastloss.domains import (
     UNIT,
 )
 from fastloss.families import Accuracy, Bounds, rowwise
-from fastloss.reference import Parts
+from fastloss.reference import Parts, product
 
 
 @rowwise(
@@ -104,9 +104,6 @@ def cross_entropy(
     others = np.where(undefined, np.nan, others)
     excess = np.log1p(others)  # log-sum-exp = peak + excess
     p = e / (1 + others)
-
-    def product(a: Any, b: Any) -> Any:  # 0·inf is 0, 0·NaN is NaN
-        return np.where((a == 0) & ((b <= 0) | (b > 0)), 0, a * b)
 
     likelihood = product(c, excess - below).sum(-1)
     squares = (peak**2, 2 * product(excess, peak), excess**2)

@@ -9,7 +9,7 @@ import numpy as np
 
 from fastloss.domains import FLAG, NON_NEGATIVE, POSITIVE, PROBABILITIES, REAL
 from fastloss.families import Accuracy, Bounds, rowwise
-from fastloss.reference import Parts
+from fastloss.reference import Parts, product
 
 
 class Softmax(NamedTuple):
@@ -31,11 +31,6 @@ def softmax_of(x: Any) -> Softmax:
     others = np.where(undefined, np.nan, others)
     of_others = np.where(below == 0, others, 1 + (others - e))
     return Softmax(below - np.log1p(others), e / (1 + others), of_others / (1 + others))
-
-
-def _product(a: Any, b: Any) -> Any:
-    """Multiply: 0·inf is 0, 0·NaN is NaN."""
-    return np.where((a == 0) & ((b <= 0) | (b > 0)), 0, a * b)
 
 
 def _log(p: Any) -> Any:
@@ -128,10 +123,10 @@ def kl_div(log_prob: Any, target: Any, *, from_logits: Any = False, log_target: 
     log_q = q.log if from_logits else log_prob
     t = np.exp(target) if log_target else target
     log_t = np.where(t == 0, 0, target) if log_target else _log(target)
-    entropy = np.abs(_product(t, log_t)).sum(-1)
-    crossed = np.abs(_product(t, log_q)).sum(-1)
-    value = Parts(_product(t, log_t - log_q).sum(-1), size=np.maximum(entropy, crossed))
-    slope = _product(0, log_q) - t
+    entropy = np.abs(product(t, log_t)).sum(-1)
+    crossed = np.abs(product(t, log_q)).sum(-1)
+    value = Parts(product(t, log_t - log_q).sum(-1), size=np.maximum(entropy, crossed))
+    slope = product(0, log_q) - t
     if not from_logits:
         return value, slope, np.zeros_like(t)
     return value, *_through_softmax(q, Parts(slope), Parts(np.zeros_like(t)))
@@ -197,15 +192,15 @@ def jensen_shannon(
     of_larger = np.log1p(z)
     of_smaller = np.where(rho < 1, np.log1p(-np.where(rho < 1, z, 0)), of_larger - rho)
     u = np.exp(-rho)
-    larger = _product(of_larger, np.maximum(t, q_))
-    smaller = _product(np.minimum(t, q_), np.where(u == 0, 0, of_smaller))
+    larger = product(of_larger, np.maximum(t, q_))
+    smaller = product(np.minimum(t, q_), np.where(u == 0, 0, of_smaller))
     size = np.maximum(larger.sum(-1), np.abs(smaller).sum(-1)) / 2
     value = Parts((larger + smaller).sum(-1) / 2, size=size)
     q_leads = (t == 0) | (log_q >= log_t)  # q and t may round to the same
     of_q = np.where(q_leads, of_larger, of_smaller)
-    from_q = _product(q_, of_q) / 2
+    from_q = product(q_, of_q) / 2
     rounding = np.where(rho < 1, np.abs(log_t), 0)  # what nearly equal logarithms may have lost
-    slope = Parts(from_q, size=_product(q_, np.maximum(np.abs(of_q), rounding)) / 2)
+    slope = Parts(from_q, size=product(q_, np.maximum(np.abs(of_q), rounding)) / 2)
     curvature = Parts(from_q, np.minimum(q_, t) / (1 + u) / 2)
     if from_logits:
         return value, *_through_softmax(q, slope, curvature)
@@ -289,7 +284,7 @@ def ranking_softmax(logits: Any, target: Any) -> Any:
     array([[-0.5,  0.5,  0. ]])
     """
     q = softmax_of(logits)
-    value = -_product(target, q.log).sum(-1)
+    value = -product(target, q.log).sum(-1)
     return value, *_through_softmax(q, Parts(-target), Parts(np.zeros_like(target)))
 
 
@@ -345,16 +340,16 @@ def distillation(logits: Any, target: Any, *, temperature: Any = 1.0) -> Any:
     d = apart - apart_at_peak
     is_larger = (d > 0.5) | (target == -np.inf)
     grown = q.p * (p_peak / np.where(q_peak == 0, 1, q_peak)) - p.p
-    surplus = np.where(is_larger, grown, _product(p.p, np.expm1(np.where(is_larger, 0, d))))
+    surplus = np.where(is_larger, grown, product(p.p, np.expm1(np.where(is_larger, 0, d))))
     surplus = surplus.sum(-1, keepdims=True)
     near = (np.abs(surplus) < 0.9) & (q_peak > 0)
     r = np.where(near, d - np.log1p(np.where(near, surplus, 0)), q.log - p.log)
 
     is_far = (r > 4) | (target == -np.inf)
     small = np.where(is_far, 0, r)
-    change = np.where(is_far, q.p - p.p, _product(p.p, np.expm1(small)))
+    change = np.where(is_far, q.p - p.p, product(p.p, np.expm1(small)))
     linear = np.where(p.p == 0, 0, p.p * r)
-    curved = np.where(is_far, change - linear, _product(p.p, _expm1_rest(small)))
+    curved = np.where(is_far, change - linear, product(p.p, _expm1_rest(small)))
     impossible = (logits == -np.inf) & (target > -np.inf)
     value = np.where(impossible, np.inf, curved).sum(-1)
     size = np.maximum(np.abs(change), q.p * np.abs(change).sum(-1, keepdims=True))

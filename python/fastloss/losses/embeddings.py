@@ -18,7 +18,7 @@ from fastloss.domains import (
     per_row,
 )
 from fastloss.families import Accuracy, Bounds, rowwise
-from fastloss.reference import Parts
+from fastloss.reference import Parts, product
 
 EXPONENT = Domain("a finite number >= 1", low=1.0, includes_low=True)
 
@@ -234,9 +234,6 @@ def contrastive(
     d, slope, parts = _norm(input1 - input2, 0 * pos_margin + 2)
     y = target[..., None]
     near, far = d <= pos_margin, d >= neg_margin
-
-    def product(a: Any, b: Any) -> Any:  # 0·inf is 0, 0·NaN is NaN
-        return np.where((a == 0) & ((b <= 0) | (b > 0)), 0, a * b)
 
     gone = [product(y, np.where(near, 0, part)) for part in (d, -pos_margin)]
     gone += [product(1 - y, np.where(far, 0, part)) for part in (neg_margin, -d)]

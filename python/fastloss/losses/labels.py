@@ -18,15 +18,10 @@ from fastloss.domains import (
     REAL,
 )
 from fastloss.families import Accuracy, Bounds, rowwise
-from fastloss.reference import Parts
+from fastloss.reference import Parts, product, sigmoid, softplus
 
 # Positive, and of no bound: a loss of a probability is not convex in the scores.
 OF_PROBABILITY = Curvatures(Absolute())
-
-
-def product(a: Any, b: Any) -> Any:
-    """Multiply; 0·inf is 0, 0·NaN is NaN."""
-    return np.where((a == 0) & ((b <= 0) | (b > 0)), 0, a * b)
 
 
 def of_label(target: Any, a: Any) -> Any:
@@ -382,11 +377,10 @@ def ordinal_cross_entropy(logits: Any, target: Any, *, class_weight: Any) -> Any
     label = (np.arange(x.shape[-1] + 1) * target).sum(-1, keepdims=True)
     above = np.arange(x.shape[-1]) < label
     wrong = np.where(above, -x, x)
-    e = np.exp(-np.abs(wrong))
     weight = of_label(target, class_weight)
-    sigmoid = np.where(wrong < 0, e, 1) / (1 + e)
+    slope = sigmoid(wrong)
     return (
-        product(weight[..., 0], (np.maximum(wrong, 0) + np.log1p(e)).sum(-1)),
-        weight * np.where(above, -sigmoid, sigmoid),
-        weight * (e / (1 + e) ** 2),
+        product(weight[..., 0], softplus(wrong).sum(-1)),
+        weight * np.where(above, -slope, slope),
+        weight * (slope * sigmoid(-wrong)),
     )

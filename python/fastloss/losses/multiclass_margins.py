@@ -10,8 +10,8 @@ import numpy as np
 from fastloss.curvatures import Constant, Curvatures, at_most
 from fastloss.domains import LABELS, NON_NEGATIVE
 from fastloss.families import Accuracy, Bounds, rowwise
-from fastloss.losses.labels import of_label, product
-from fastloss.reference import Parts
+from fastloss.losses.labels import of_label
+from fastloss.reference import Parts, product
 
 
 def _sum_over_margins(logits: Any, target: Any, weight: Any, margin: Any) -> tuple[Any, Any, Any]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from fastloss.domains import FLAG, NON_NEGATIVE, POSITIVE, UNIT
 from fastloss.families import Accuracy, Bounds, overlap
-from fastloss.reference import Parts
+from fastloss.reference import Parts, sigmoid
 
 RATIONAL = Accuracy(Bounds(1, 3, 5))
 
@@ -269,7 +269,7 @@ def _tversky(  # noqa: PLR0917
     x: Any, t: Any, from_logits: Any, alpha: Any, beta: Any, smooth: Any, gamma: Any = 1.0
 ) -> Any:
     """Evaluate the focal Tversky loss, which the others are cases of."""
-    p, complement = (_sigmoid(x), _sigmoid(-x)) if from_logits else (x, 1 - x)
+    p, complement = (sigmoid(x), sigmoid(-x)) if from_logits else (x, 1 - x)
     rest = 1 - t
 
     def total(of_elements: Any) -> Any:
@@ -300,11 +300,6 @@ def _tversky(  # noqa: PLR0917
 
 def _largest(parts: list[Any]) -> Any:
     return functools.reduce(np.maximum, map(np.abs, parts))
-
-
-def _sigmoid(x: Any) -> Any:
-    e = np.exp(-np.abs(x))
-    return np.where(x < 0, e, 1) / (1 + e)
 
 
 def _power(x: Any, exponent: Any) -> Any:

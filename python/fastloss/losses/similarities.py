@@ -9,10 +9,7 @@ import numpy as np
 
 from fastloss.domains import NON_NEGATIVE, POSITIVE, UNIT
 from fastloss.families import Accuracy, Bounds, rowwise
-
-
-def _product(a: Any, b: Any) -> Any:  # 0·inf is 0, 0·NaN is NaN
-    return np.where((a == 0) & ((b <= 0) | (b > 0)), 0, a * b)
+from fastloss.reference import product
 
 
 class _Side(NamedTuple):
@@ -107,8 +104,8 @@ def circle(similarity: Any, target: Any, *, gamma: Any = 80.0, margin: Any = 0.4
     others = of_side(positive.others, negative.others) / np.where(total == 0, 1, total)
     pull = slope * share
     without = against + slope * others  # 1 − pull
-    grad = of_side(-1, 1) * _product(pull, 2 * gamma * w)
-    hess = _product(pull, 2 * gamma * (1 + _product(without, 2 * gamma * w**2)))
+    grad = of_side(-1, 1) * product(pull, 2 * gamma * w)
+    hess = product(pull, 2 * gamma * (1 + product(without, 2 * gamma * w**2)))
     left_out = target == 0.5
     return (
         value[..., 0],

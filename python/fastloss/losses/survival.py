@@ -177,7 +177,7 @@ def aft(
     first, last = np.minimum(lower, upper), np.maximum(lower, upper)
     is_known = first == last
     is_near = last <= 2 * first
-    is_number = pred == pred  # noqa: PLR0124
+    is_number = pred == pred  # noqa: PLR0124 (not NaN: objects have no isnan)
     a = np.where((first == 0) & is_number, -np.inf, (np.log(first) - pred) / scale)
     b = np.where((last == np.inf) & is_number, np.inf, (np.log(last) - pred) / scale)
     ratio = np.where(is_near, np.log1p((last - first) / first), np.log(last) - np.log(first))

@@ -58,8 +58,7 @@ class Terms:
         if self.weight is None:
             return 1.0
         if self.loss.family == "groupwise":
-            _, group = np.unique(self.targets[-1], return_inverse=True)
-            return self.weight[group]
+            return self.weight[self.targets[-1]]  # the numbers of groups, from 0
         return self.weight[..., np.newaxis] if self.loss.family == "rowwise" else self.weight
 
 

@@ -160,7 +160,7 @@ def ordered_targets(
 def groupwise_targets(
     loss: Loss, _: Mapping[str, Any], pred: Array, sample: Sample
 ) -> tuple[Array, ...]:
-    """Return labels, and the number of each one's group."""
+    """Return labels, and the number of each one's group among those that have rows."""
     name = loss.__name__
     require_one_per_row(loss, pred, sample.label)
     if sample.group is None:
@@ -173,7 +173,8 @@ def groupwise_targets(
             f"{name}: the groups have {sample.group.sum()} rows, the predictions {pred.size}"
         )
     check_labels(loss, sample.label)
-    return sample.label, np.repeat(np.arange(len(sample.group)), sample.group)
+    sizes = sample.group[sample.group > 0]
+    return sample.label, np.repeat(np.arange(len(sizes)), sizes)
 
 
 def rowwise_targets(

@@ -17,18 +17,22 @@ double total_of(Sum sum);
 template <class T>
 double sum_of(const Level& level, const Sequence& values, ptrdiff_t count, ptrdiff_t times = 1);
 
-struct PointwiseCall {
-  const PointwiseLoss* loss = nullptr;
-  int call = 0;         // index into kCalls
-  ptrdiff_t count = 0;  // terms, at least one
-  const Sequence* arguments[kMaxArguments];
-  const Sequence* weight = nullptr;  // null: every weight is 1
+/// What the calls of all families have in common.
+struct Call {
+  int call = 0;  // index into kCalls
   const double* parameters = nullptr;
-  const Sequence* varying[kMaxParameters] = {};  // a parameter that varies from term to term
-  double scale = 1;
+  double scale = 1;                 // grad and hess are multiplied by it
   const Sequence* value = nullptr;  // null: the values are summed
   const Sequence* grad[kMaxInputs] = {};
   const Sequence* hess[kMaxInputs] = {};
+};
+
+struct PointwiseCall : Call {
+  const PointwiseLoss* loss = nullptr;
+  ptrdiff_t count = 0;  // terms, at least one
+  const Sequence* arguments[kMaxArguments];
+  const Sequence* weight = nullptr;              // null: every weight is 1
+  const Sequence* varying[kMaxParameters] = {};  // a parameter that varies from term to term
 };
 
 /// Returns Σ of the weighted values if they are wanted and not stored.
@@ -36,10 +40,9 @@ struct PointwiseCall {
 template <class T>
 double run(const PointwiseCall& call);
 
-struct RowwiseCall {
+struct RowwiseCall : Call {
   const RowwiseLoss* loss = nullptr;
   const Level* level = nullptr;
-  int call = 0;
   ptrdiff_t rows = 0, classes = 0;  // at least one of each
   // The classes are the last dimension, kept apart; targets that are numbers have no classes.
   const Sequence* arguments[kMaxArguments];
@@ -47,11 +50,6 @@ struct RowwiseCall {
   const std::int64_t* ignore_index = nullptr;  // null: no label is ignored
   const Sequence* weight = nullptr;            // one per row; null: every weight is 1
   const double* class_weight = nullptr;        // one per class; null: every one is 1
-  const double* parameters = nullptr;
-  double scale = 1;
-  const Sequence* value = nullptr;  // null: the values are summed
-  const Sequence* grad[kMaxInputs] = {};
-  const Sequence* hess[kMaxInputs] = {};
 };
 
 template <class T>
@@ -64,18 +62,12 @@ ptrdiff_t find_bad_label(const RowwiseCall& call);
 template <class T>
 double weight_sum(const RowwiseCall& call);
 
-struct OverlapCall {
+struct OverlapCall : Call {
   const OverlapLoss* loss = nullptr;
-  int call = 0;
   ptrdiff_t terms = 0, elements = 0;  // at least one of each
   // Prediction and target: the elements of the first term, those of the second, and so on.
   const Sequence* arguments[kMaxArguments];
   const Sequence* weight = nullptr;  // one per term; null: every weight is 1
-  const double* parameters = nullptr;
-  double scale = 1;
-  const Sequence* value = nullptr;  // null: the values are summed
-  const Sequence* grad[kMaxInputs] = {};
-  const Sequence* hess[kMaxInputs] = {};
 };
 
 template <class T>
@@ -95,20 +87,14 @@ struct Groups {
 };
 Groups find_groups(const Keys& keys, ptrdiff_t count);
 
-struct OrderedCall {
+struct OrderedCall : Call {
   const OrderedLoss* loss = nullptr;
   const Level* level = nullptr;
-  int call = 0;
   ptrdiff_t count = 0;  // elements, at least one
   const Sequence* pred = nullptr;
   Keys key;
   const Sequence* event = nullptr;
   const Sequence* weight = nullptr;  // null: every weight is 1
-  const double* parameters = nullptr;
-  double scale = 1;
-  const Sequence* value = nullptr;  // null: the values are summed
-  const Sequence* grad[kMaxInputs] = {};
-  const Sequence* hess[kMaxInputs] = {};
 };
 
 template <class T>
@@ -118,19 +104,13 @@ double run(const OrderedCall& call);
 template <class T>
 double weight_sum(const OrderedCall& call);
 
-struct GroupwiseCall {
+struct GroupwiseCall : Call {
   const GroupwiseLoss* loss = nullptr;
   const Level* level = nullptr;
-  int call = 0;
   const Groups* groups = nullptr;  // at least one
   const Sequence* pred = nullptr;
   const Sequence* target = nullptr;
   const Sequence* weight = nullptr;  // one per group; null: every weight is 1
-  const double* parameters = nullptr;
-  double scale = 1;
-  const Sequence* value = nullptr;  // null: the values are summed
-  const Sequence* grad[kMaxInputs] = {};
-  const Sequence* hess[kMaxInputs] = {};
 };
 
 template <class T>

@@ -188,6 +188,18 @@ PyObject* Evaluation::compute() {
   return results_.release(nothing_to_average ? std::nan("") : sum / denominator);
 }
 
+void Evaluation::complete(Call& call, double scale, const Walk& terms, const Walk& elements,
+                          bool rows) {
+  call.call = call_;
+  call.parameters = numbers_;
+  call.scale = scale;
+  if (results_.stores_value()) call.value = sequences_.add(results_.value(), terms);
+  for (int k = 0; k < inputs_; ++k) {
+    if (wanted_ & kGrad) call.grad[k] = sequences_.add(results_.grad(k), elements, rows);
+    if (wanted_ & kHess) call.hess[k] = sequences_.add(results_.hess(k), elements, rows);
+  }
+}
+
 template <class T>
 double Evaluation::sum_of_weights() {
   if (!has(weight_)) return static_cast<double>(term_count_);

@@ -88,15 +88,9 @@ class Evaluation {
 
   /// Whether values are added up in the order of the terms.
   bool sums_values() const { return (wanted_ & kValue) != 0 && reduction_ != Reduction::none; }
-  /// The places of the results, in the order of these walks; `rows` keeps the last axis apart.
-  template <class Call>
-  void add_results(Call& call, const Walk& terms, const Walk& elements, bool rows) {
-    if (results_.stores_value()) call.value = sequences_.add(results_.value(), terms);
-    for (int k = 0; k < inputs_; ++k) {
-      if (wanted_ & kGrad) call.grad[k] = sequences_.add(results_.grad(k), elements, rows);
-      if (wanted_ & kHess) call.hess[k] = sequences_.add(results_.hess(k), elements, rows);
-    }
-  }
+  /// Adds to a call what those of all families have. The results are laid out in the order of these
+  /// walks; `rows` keeps the last axis of elements apart.
+  void complete(Call& call, double scale, const Walk& terms, const Walk& elements, bool rows);
 
   const Loss& loss_;
   const int call_;

@@ -29,15 +29,12 @@ double GroupwiseEvaluation::evaluate(double scale) {
   call.level = &active_level();
   const auto [table, index] = loss_.place;
   call.loss = &call.level->groupwise[table]->losses[index];
-  call.call = call_;
-  call.scale = scale;
   call.groups = &groups_;
   const Walk elements = element_walk();
   call.pred = sequences_.add(arrays_[0], elements);
   call.target = sequences_.add(arrays_[1], elements);
   if (has(weight_)) call.weight = sequences_.add(weight_, term_walk());
-  call.parameters = numbers_;
-  add_results(call, term_walk(), elements, false);
+  complete(call, scale, term_walk(), elements, false);
   return single_ ? fastloss::run<float>(call) : fastloss::run<double>(call);
 }
 

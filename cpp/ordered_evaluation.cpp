@@ -37,12 +37,9 @@ double OrderedEvaluation::weight_sum() {
 }
 
 double OrderedEvaluation::evaluate(double scale) {
-  sample_.call = call_;
-  sample_.scale = scale;
   const Walk walk = term_walk();
   sample_.pred = sequences_.add(arrays_[0], walk);
-  sample_.parameters = numbers_;
-  add_results(sample_, walk, walk, false);
+  complete(sample_, scale, walk, walk, false);
   return single_ ? fastloss::run<float>(sample_) : fastloss::run<double>(sample_);
 }
 

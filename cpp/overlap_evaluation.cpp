@@ -80,17 +80,14 @@ double OverlapEvaluation::evaluate(double scale) {
   OverlapCall call;
   const auto [table, index] = loss_.place;
   call.loss = &active_level().overlap[table]->losses[index];
-  call.call = call_;
   call.terms = term_count_;
   call.elements = elements_;
-  call.scale = scale;
   Walk walk = Walk::logical(scores().ndim(), scores().shape());
   std::stable_partition(walk.steps, walk.steps + walk.ndim,
                         [&](const Walk::Step& step) { return !inside_[step.axis]; });
   for (int k = 0; k < argument_count(); ++k) call.arguments[k] = sequences_.add(arrays_[k], walk);
   if (has(weight_)) call.weight = sequences_.add(weight_, term_walk());
-  call.parameters = numbers_;
-  add_results(call, term_walk(), walk, false);
+  complete(call, scale, term_walk(), walk, false);
   return single_ ? fastloss::run<float>(call) : fastloss::run<double>(call);
 }
 

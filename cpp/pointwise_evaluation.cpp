@@ -22,19 +22,16 @@ double PointwiseEvaluation::evaluate(double scale) {
   const Level& level = active_level();
   const bool is_loss = loss_.family == Family::pointwise;
   call.loss = &(is_loss ? level.pointwise[table] : level.penalties)->losses[index];
-  call.call = call_;
   call.count = term_count_;
-  call.scale = scale;
   // Terms are summed in C order whatever the layout; where nothing is summed, the order in
   // which they lie in memory is the faster one.
   const Walk walk = sums_values() ? term_walk() : Walk::memory(scores());
   for (int k = 0; k < argument_count(); ++k) call.arguments[k] = sequences_.add(arrays_[k], walk);
   if (has(weight_)) call.weight = sequences_.add(weight_, walk);
-  call.parameters = numbers_;
   for (int k = 0; k < loss_.signature.parameters; ++k) {
     if (has(varying_[k])) call.varying[k] = sequences_.add(varying_[k], walk);
   }
-  add_results(call, walk, walk, false);
+  complete(call, scale, walk, walk, false);
   return single_ ? fastloss::run<float>(call) : fastloss::run<double>(call);
 }
 

@@ -158,12 +158,9 @@ double RowwiseEvaluation::weight_sum() {
 }
 
 double RowwiseEvaluation::evaluate(double scale) {
-  rows_.call = call_;
-  rows_.scale = scale;
   const Walk walk = row_walk();
   for (int k = 0; k < inputs_; ++k) rows_.arguments[k] = sequences_.add(arrays_[k], walk, true);
-  rows_.parameters = numbers_;
-  add_results(rows_, term_walk(), walk, true);
+  complete(rows_, scale, term_walk(), walk, true);
   return single_ ? fastloss::run<float>(rows_) : fastloss::run<double>(rows_);
 }
 

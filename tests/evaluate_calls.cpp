@@ -91,8 +91,8 @@ class Arrays {
 };
 
 /// Adds outputs to a call, evaluates it, and writes the reduced value and the outputs.
-template <class T, class Call>
-void finish(Call& call, Arrays& arrays, const Header& header, double denominator) {
+template <class T, class FamilyCall>
+void finish(FamilyCall& call, Arrays& arrays, const Header& header, double denominator) {
   const unsigned wanted = kCalls[header.call];
   const int inputs = call.loss->signature.inputs;
   const bool stores = header.reduction == none;
@@ -110,8 +110,8 @@ void finish(Call& call, Arrays& arrays, const Header& header, double denominator
 }
 
 /// The denominator where every term counts; 1 where there is no mean.
-template <class T, class Call>
-double sum_of_weights(const Call& call, const Header& header) {
+template <class T, class FamilyCall>
+double sum_of_weights(const FamilyCall& call, const Header& header) {
   if (header.reduction != mean) return 1;
   return call.weight != nullptr ? sum_of<T>(active_level(), *call.weight, header.rows)
                                 : static_cast<double>(header.rows);

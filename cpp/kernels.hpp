@@ -255,10 +255,10 @@ struct SumKernels {
 // ---- 16-bit types -------------------------------------------------------------------------------
 
 struct NarrowKernels {
-  void (*widen_float16)(const void* from, float* to, ptrdiff_t count);
-  void (*narrow_float16)(const float* from, void* to, ptrdiff_t count);
-  void (*widen_bfloat16)(const void* from, float* to, ptrdiff_t count);
-  void (*narrow_bfloat16)(const float* from, void* to, ptrdiff_t count);
+  void (*widen_float16)(const Float16* from, float* to, ptrdiff_t count);
+  void (*narrow_float16)(const float* from, Float16* to, ptrdiff_t count);
+  void (*widen_bfloat16)(const BFloat16* from, float* to, ptrdiff_t count);
+  void (*narrow_bfloat16)(const float* from, BFloat16* to, ptrdiff_t count);
 };
 
 // ---- reads and writes alone, for the roofline ---------------------------------------------------

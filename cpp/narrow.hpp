@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Vectors of floats from and to arrays of 16-bit types. For kernel files only.
+// Floats from and to arrays of 16-bit types. For kernel files only.
 #pragma once
 
 #include "kernels.hpp"
@@ -33,9 +33,9 @@ INLINE Vec<float> from_bfloat16(Bits bits) {
 INLINE Bits to_bfloat16(Vec<float> v) {
   return _mm512_maskz_cvtepi32_epi16(kAll, __builtin_bit_cast(__m512i, upper_halves(v)));
 }
-INLINE void store_past_cache(Float16* p, Bits bits) {
-  _mm_stream_si128(reinterpret_cast<__m128i*>(p), _mm256_castsi256_si128(bits));
-  _mm_stream_si128(reinterpret_cast<__m128i*>(p) + 1, _mm256_extracti128_si256(bits, 1));
+INLINE void store_past_cache(void* p, Bits bits) {
+  _mm_stream_si128(static_cast<__m128i*>(p), _mm256_castsi256_si128(bits));
+  _mm_stream_si128(static_cast<__m128i*>(p) + 1, _mm256_extracti128_si256(bits, 1));
 }
 #elif defined(__AVX2__)
 using Bits = __m128i;
@@ -51,8 +51,8 @@ INLINE Bits to_bfloat16(Vec<float> v) {
   const __m256i packed = _mm256_permute4x64_epi64(_mm256_packus_epi32(bits, bits), 0x08);
   return _mm256_castsi256_si128(packed);
 }
-INLINE void store_past_cache(Float16* p, Bits bits) {
-  _mm_stream_si128(reinterpret_cast<__m128i*>(p), bits);
+INLINE void store_past_cache(void* p, Bits bits) {
+  _mm_stream_si128(static_cast<__m128i*>(p), bits);
 }
 #else
 struct Bits {
@@ -79,75 +79,70 @@ INLINE Vec<float> from_float16(Bits bits) { return from_bits<Float16>(bits); }
 INLINE Bits to_float16(Vec<float> v) { return to_bits<Float16>(v); }
 INLINE Vec<float> from_bfloat16(Bits bits) { return from_bits<BFloat16>(bits); }
 INLINE Bits to_bfloat16(Vec<float> v) { return to_bits<BFloat16>(v); }
-INLINE void store_past_cache(Float16* p, Bits bits) { __builtin_memcpy(p, &bits, sizeof bits); }
+INLINE void store_past_cache(void* p, Bits bits) { __builtin_memcpy(p, &bits, sizeof bits); }
 #endif
 
-/// Number i of an array in a format.
-template <class T>
-INLINE T* at(T* array, Format format, ptrdiff_t i) {
-  const ptrdiff_t size = format == Format::same ? sizeof(T) : sizeof(Float16);
-  return reinterpret_cast<T*>(reinterpret_cast<std::uintptr_t>(array) +
-                              static_cast<std::uintptr_t>(i * size));
-}
-
-INLINE Vec<double> load(const double* array, Format, ptrdiff_t i) {
-  return Vec<double>::load(array + i);
-}
-INLINE Vec<float> load(const float* array, Format format, ptrdiff_t i) {
-  if (format == Format::same) return Vec<float>::load(array + i);
+template <class Narrow>
+INLINE Vec<float> load_narrow(const Narrow* p) {
   Bits bits;
-  __builtin_memcpy(&bits, reinterpret_cast<const Float16*>(array) + i, sizeof bits);
-  return format == Format::float16 ? from_float16(bits) : from_bfloat16(bits);
+  __builtin_memcpy(&bits, p, sizeof bits);
+  if constexpr (__is_same(Narrow, Float16)) return from_float16(bits);
+  return from_bfloat16(bits);
+}
+template <class Narrow>
+INLINE Bits to_narrow(Vec<float> v) {
+  if constexpr (__is_same(Narrow, Float16)) return to_float16(v);
+  return to_bfloat16(v);
 }
 
-/// Past the caches, where addresses are multiples of 16 bytes, or in a format.
+template <class Narrow>
+INLINE void widen(const Narrow* from, float* to, ptrdiff_t count) {
+  constexpr int lanes = Vec<float>::lanes;
+  const ptrdiff_t whole = count - count % lanes;
+  for (ptrdiff_t i = 0; i < whole; i += lanes) load_narrow(from + i).store(to + i);
+  for (ptrdiff_t i = whole; i < count; ++i) to[i] = static_cast<float>(from[i]);
+}
+
+/// Past the caches, `to` is a multiple of 16 bytes.
+template <class Narrow>
+INLINE void narrow(const float* from, Narrow* to, ptrdiff_t count, bool past_cache) {
+  constexpr int lanes = Vec<float>::lanes;
+  const ptrdiff_t whole = count - count % lanes;
+  for (ptrdiff_t i = 0; i < whole; i += lanes) {
+    const Bits bits = to_narrow<Narrow>(Vec<float>::load(from + i));
+    if (past_cache) {
+      store_past_cache(to + i, bits);
+    } else {
+      __builtin_memcpy(to + i, &bits, sizeof bits);
+    }
+  }
+  for (ptrdiff_t i = whole; i < count; ++i) to[i] = Narrow(from[i]);
+}
+
+/// Copies `count` numbers from number `first` of an array in a format.
 template <class T>
-INLINE void store_otherwise(bool past_cache, T* array, Format format, ptrdiff_t i, Vec<T> v) {
+[[gnu::noinline]] void copy_in(const T* array, Format format, ptrdiff_t first, T* to,
+                               ptrdiff_t count) {
   if constexpr (sizeof(T) == sizeof(float)) {
-    if (format != Format::same) {
-      const Bits bits = format == Format::float16 ? to_float16(v) : to_bfloat16(v);
-      Float16* to = reinterpret_cast<Float16*>(array) + i;
-      if (past_cache) {
-        store_past_cache(to, bits);
-      } else {
-        __builtin_memcpy(to, &bits, sizeof bits);
-      }
-      return;
-    }
+    if (format == Format::float16)
+      return widen(reinterpret_cast<const Float16*>(array) + first, to, count);
+    if (format == Format::bfloat16)
+      return widen(reinterpret_cast<const BFloat16*>(array) + first, to, count);
   }
-  if (past_cache) {
-    store_past_cache(array + i, v);
-  } else {
-    v.store(array + i);
-  }
+  __builtin_memcpy(to, array + first, static_cast<std::size_t>(count) * sizeof(T));
 }
 
-/// The `count` numbers from number i on.
+/// Copies `count` numbers to an array in a format, from its number `first` on.
 template <class T>
-[[gnu::noinline]] void load_some(const T* array, Format format, ptrdiff_t i, T* to,
-                                 ptrdiff_t count) {
-  for (ptrdiff_t k = 0; k < count; ++k) {
-    if (format == Format::same) {
-      to[k] = array[i + k];
-    } else if (format == Format::float16) {
-      to[k] = static_cast<T>(reinterpret_cast<const Float16*>(array)[i + k]);
-    } else {
-      to[k] = static_cast<T>(reinterpret_cast<const BFloat16*>(array)[i + k]);
-    }
+[[gnu::noinline]] void copy_out(const T* from, T* array, Format format, ptrdiff_t first,
+                                ptrdiff_t count, bool past_cache) {
+  if constexpr (sizeof(T) == sizeof(float)) {
+    if (format == Format::float16)
+      return narrow(from, reinterpret_cast<Float16*>(array) + first, count, past_cache);
+    if (format == Format::bfloat16)
+      return narrow(from, reinterpret_cast<BFloat16*>(array) + first, count, past_cache);
   }
-}
-template <class T>
-[[gnu::noinline]] void store_some(const T* from, T* array, Format format, ptrdiff_t i,
-                                  ptrdiff_t count) {
-  for (ptrdiff_t k = 0; k < count; ++k) {
-    if (format == Format::same) {
-      array[i + k] = from[k];
-    } else if (format == Format::float16) {
-      reinterpret_cast<Float16*>(array)[i + k] = Float16(from[k]);
-    } else {
-      reinterpret_cast<BFloat16*>(array)[i + k] = BFloat16(from[k]);
-    }
-  }
+  __builtin_memcpy(array + first, from, static_cast<std::size_t>(count) * sizeof(T));
 }
 
 }  // namespace

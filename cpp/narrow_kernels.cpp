@@ -5,27 +5,14 @@
 namespace fastloss::FASTLOSS_LEVEL {
 namespace {
 
-template <Format format>
-void widen(const void* from, float* to, ptrdiff_t count) {
-  const auto* array = static_cast<const float*>(from);
-  const ptrdiff_t whole = count - count % Vec<float>::lanes;
-  for (ptrdiff_t i = 0; i < whole; i += Vec<float>::lanes) load(array, format, i).store(to + i);
-  load_some(array, format, whole, to + whole, count - whole);
-}
-template <Format format>
-void narrow(const float* from, void* to, ptrdiff_t count) {
-  auto* array = static_cast<float*>(to);
-  const ptrdiff_t whole = count - count % Vec<float>::lanes;
-  for (ptrdiff_t i = 0; i < whole; i += Vec<float>::lanes) {
-    store_otherwise(false, array, format, i, Vec<float>::load(from + i));
-  }
-  store_some(from + whole, array, format, whole, count - whole);
+template <class Narrow>
+void narrow_in_cache(const float* from, Narrow* to, ptrdiff_t count) {
+  narrow(from, to, count, false);
 }
 
 }  // namespace
 
-constinit const NarrowKernels narrow_kernels = {&widen<Format::float16>, &narrow<Format::float16>,
-                                                &widen<Format::bfloat16>,
-                                                &narrow<Format::bfloat16>};
+constinit const NarrowKernels narrow_kernels = {&widen<Float16>, &narrow_in_cache<Float16>,
+                                                &widen<BFloat16>, &narrow_in_cache<BFloat16>};
 
 }  // namespace fastloss::FASTLOSS_LEVEL

@@ -40,11 +40,7 @@ INLINE Shares<ExactSum<Vec<double>>> shares_of(Vec<double> p, Vec<double> t) {
 /// Whole vectors go past the caches where that is asked for.
 template <class T>
 INLINE void store(WholeSpan<T> span, T* to, Vec<T> v, bool past_cache) {
-  if (past_cache) {
-    store_past_cache(to + span.start, v);
-  } else {
-    span.store(to, v);
-  }
+  store_maybe_past_cache(past_cache, to + span.start, v);
 }
 template <class T>
 INLINE void store(PartSpan<T> span, T* to, Vec<T> v, bool) {

@@ -40,25 +40,25 @@ INLINE auto evaluate(const Vec<T>* argument, const Vec<T>* parameter, Numbers<ar
 template <class T>
 constexpr int kTogether = 2 * Vec<T>::lanes;
 
-/// The last terms where they are fewer than kTogether, padded to as many.
+/// Terms that are computed before anything else is done with them: they stay in the first cache.
+template <class T>
+constexpr ptrdiff_t kChunk = 2048 / sizeof(T);
+
+/// Terms that are not computed in place: they are of a 16-bit type, or fewer than kTogether, padded
+/// to as many.
 template <class T, int arguments, int parameters, int inputs>
-struct Tail {
-  T argument[arguments][kTogether<T>];
+struct Copies {
+  T argument[arguments][kChunk<T>];
   T parameter[parameters + 1][kTogether<T>];
   T weight[kTogether<T>];
-  T value[kTogether<T>];
-  T grad[inputs][kTogether<T>];
-  T hess[inputs][kTogether<T>];
+  T value[kChunk<T>];
+  T grad[inputs][kChunk<T>];
+  T hess[inputs][kChunk<T>];
 };
 
 template <class T>
-INLINE void copy(const T* from, T* to, ptrdiff_t count) {
-  __builtin_memcpy(to, from, static_cast<std::size_t>(count) * sizeof(T));
-}
-template <class T>
-INLINE void copy_padded(const T* from, T* to, ptrdiff_t count) {
-  for (int i = 0; i < kTogether<T>; i += Vec<T>::lanes) Vec<T>(0).store(to + i);
-  copy(from, to, count);
+INLINE void pad(T* copies) {
+  for (int i = 0; i < kTogether<T>; i += Vec<T>::lanes) Vec<T>(0).store(copies + i);
 }
 
 /// Whether terms have weights. Losses whose terms cost little have a kernel for each; for others a
@@ -78,9 +78,6 @@ struct Kernel {
   static constexpr bool want_grad = (wanted & kGrad) != 0;
   static constexpr bool want_hess = (wanted & kHess) != 0;
 
-  /// Values that are stored before they are summed: they stay in the first cache.
-  static constexpr ptrdiff_t kSummed = 2048 / sizeof(T);
-
   /// Whether a result is stored; where parameters do not vary, all that are wanted are.
   INLINE static bool is_stored(const T* result) { return !varying || result != nullptr; }
 
@@ -88,14 +85,20 @@ struct Kernel {
   INLINE static auto terms(const PointwiseTask<T>& task, const V* fixed, ptrdiff_t i) {
     V argument[arguments], parameter[parameters + 1];
     for (int k = 0; k < arguments; ++k) {
-      argument[k] = task.narrow ? load(task.arguments[k], task.argument_format[k], i)
-                                : V::load(task.arguments[k] + i);
+      argument[k] = V::load(task.arguments[k] + i);
     }
     for (int k = 0; k < parameters; ++k) {
       parameter[k] = varying ? V::load(task.parameters[k] + i) : fixed[k];
     }
-    return evaluate<Loss>(argument, parameter, typename CountUp<arguments>::type{},
-                          typename CountUp<parameters>::type{});
+    const auto all = evaluate<Loss>(argument, parameter, typename CountUp<arguments>::type{},
+                                    typename CountUp<parameters>::type{});
+    Terms<V, inputs> some{};  // said here, or compilers compute some of the others in vain
+    if constexpr (want_value) some.value = all.value;
+    for (int k = 0; k < inputs; ++k) {
+      if constexpr (want_grad) some.grad[k] = all.grad[k];
+      if constexpr (want_hess) some.hess[k] = all.hess[k];
+    }
+    return some;
   }
 
   /// Terms with their derivatives multiplied by a scale.
@@ -122,18 +125,13 @@ struct Kernel {
 
   /// Asks for what is read after the next sum, so that memory does not wait for that.
   INLINE static void prefetch(const T* p) {
-    for (int i = 0; i < kTogether<T>; i += kBlockLanes<T>) __builtin_prefetch(p + kSummed + i);
-  }
-  INLINE static void prefetch(const PointwiseTask<T>& task, ptrdiff_t i) {
-    for (int k = 0; k < arguments; ++k) {
-      const T* array = task.arguments[k];
-      prefetch(task.narrow ? at(array, task.argument_format[k], i) : array + i);
-    }
+    for (int i = 0; i < kTogether<T>; i += kBlockLanes<T>) __builtin_prefetch(p + kChunk<T> + i);
   }
 
-  /// Computes `count` terms from number `first`, a multiple of kTogether; values go to `value`.
+  /// Computes `count` terms from number `first`, a multiple of kTogether and none of a 16-bit type;
+  /// values go to `value`.
   [[gnu::noinline]] static void store_whole(const PointwiseTask<T>& given, ptrdiff_t first,
-                                            ptrdiff_t count, T* value, Format value_format) {
+                                            ptrdiff_t count, T* value) {
     const PointwiseTask<T> task = given;  // which stores cannot change
     const V scale = V(task.scale);
     V fixed[parameters + 1];
@@ -142,21 +140,21 @@ struct Kernel {
     }
     const bool value_past_cache = task.past_cache && task.value != nullptr;
     const auto store_all = [&](const Terms<V, inputs>& results, ptrdiff_t i, auto store) {
-      if constexpr (want_value) store(value_past_cache, value, value_format, i, results.value);
+      if constexpr (want_value) store(value_past_cache, value + i, results.value);
       for (int k = 0; k < inputs; ++k) {
         if constexpr (want_grad) {
           if (is_stored(task.grad[k])) {
-            store(task.past_cache, task.grad[k], task.grad_format[k], first + i, results.grad[k]);
+            store(task.past_cache, task.grad[k] + first + i, results.grad[k]);
           }
         }
         if constexpr (want_hess) {
           if (is_stored(task.hess[k])) {
-            store(task.past_cache, task.hess[k], task.hess_format[k], first + i, results.hess[k]);
+            store(task.past_cache, task.hess[k] + first + i, results.hess[k]);
           }
         }
       }
     };
-    const auto store_plainly = [](bool, T* array, Format, ptrdiff_t i, V v) { v.store(array + i); };
+    const auto store_plainly = [](bool, T* p, V v) { v.store(p); };
     const bool has_weight =
         weights == Weights::either ? task.weight != nullptr : weights == Weights::yes;
     const auto finish = [&](Terms<V, inputs> results, ptrdiff_t i) {
@@ -166,12 +164,11 @@ struct Kernel {
       } else {
         results = scaled(results, scale);
       }
-      store_all(results, i, store_otherwise<T>);
+      store_all(results, i, store_maybe_past_cache<T>);
     };
-    const bool simple = !task.past_cache && !task.narrow;
-    const bool plain = simple && (weights == Weights::yes || !has_weight);
+    const bool plain = !task.past_cache && (weights == Weights::yes || !has_weight);
     for (ptrdiff_t i = 0; i < count; i += kTogether<T>) {
-      prefetch(task, first + i);
+      for (int k = 0; k < arguments; ++k) prefetch(task.arguments[k] + first + i);
       const auto some = terms(task, fixed, first + i);
       const auto more = terms(task, fixed, first + i + V::lanes);
       if (plain) {
@@ -191,66 +188,72 @@ struct Kernel {
     }
   }
 
-  /// The same for any count.
-  static void store_terms(const PointwiseTask<T>& task, ptrdiff_t first, ptrdiff_t count, T* value,
-                          Format value_format) {
-    const ptrdiff_t rest = count % kTogether<T>;
-    const ptrdiff_t whole = count - rest;
-    store_whole(task, first, whole, value, value_format);
-    if (rest == 0) return;
-
-    Tail<T, arguments, parameters, inputs> tail;
-    PointwiseTask<T> padded = task;
-    const ptrdiff_t start = first + whole;
+  /// The same for terms that are not computed in place, a multiple of kTogether or fewer than it.
+  /// Values go to `summed` or, if it is null, where the task says.
+  static void store_copied(const PointwiseTask<T>& task, ptrdiff_t first, ptrdiff_t count,
+                           T* summed) {
+    Copies<T, arguments, parameters, inputs> copies;
+    PointwiseTask<T> of_copies = task;
+    const bool few = count < kTogether<T>;
+    const auto padded = [&](const T* from, T* copy) {
+      if (!few) return from + first;
+      pad(copy);
+      __builtin_memcpy(copy, from + first, static_cast<std::size_t>(count) * sizeof(T));
+      return static_cast<const T*>(copy);
+    };
     for (int k = 0; k < arguments; ++k) {
-      for (int i = 0; i < kTogether<T>; i += V::lanes) V(0).store(tail.argument[k] + i);
-      load_some(task.arguments[k], task.argument_format[k], start, tail.argument[k], rest);
-      padded.arguments[k] = tail.argument[k];
-      padded.argument_format[k] = Format::same;
+      if (few) pad(copies.argument[k]);
+      copy_in(task.arguments[k], task.argument_format[k], first, copies.argument[k], count);
+      of_copies.arguments[k] = copies.argument[k];
     }
     if constexpr (varying) {
-      for (int k = 0; k < parameters; ++k) {
-        copy_padded(task.parameters[k] + start, tail.parameter[k], rest);
-        padded.parameters[k] = tail.parameter[k];
+      for (int k = 0; k < parameters; ++k)
+        of_copies.parameters[k] = padded(task.parameters[k], copies.parameter[k]);
+    }
+    if (task.weight != nullptr) of_copies.weight = padded(task.weight, copies.weight);
+    of_copies.past_cache = false;
+    for (int k = 0; k < inputs; ++k) {
+      of_copies.grad[k] = copies.grad[k];
+      of_copies.hess[k] = copies.hess[k];
+    }
+    store_whole(of_copies, 0, few ? kTogether<T> : count, copies.value);
+    if constexpr (want_value) {
+      if (summed != nullptr) {
+        copy_out(copies.value, summed, Format::same, 0, count, false);
+      } else {
+        copy_out(copies.value, task.value, task.value_format, first, count, task.past_cache);
       }
     }
-    if (task.weight != nullptr) {
-      copy_padded(task.weight + start, tail.weight, rest);
-      padded.weight = tail.weight;
-    }
-    padded.past_cache = false;
-    for (int k = 0; k < inputs; ++k) {
-      padded.grad[k] = tail.grad[k];
-      padded.hess[k] = tail.hess[k];
-      padded.grad_format[k] = padded.hess_format[k] = Format::same;
-    }
-    store_whole(padded, 0, kTogether<T>, tail.value, Format::same);
-    if constexpr (want_value) store_some(tail.value, value, value_format, whole, rest);
     for (int k = 0; k < inputs; ++k) {
       if constexpr (want_grad) {
         if (is_stored(task.grad[k]))
-          store_some(tail.grad[k], task.grad[k], task.grad_format[k], start, rest);
+          copy_out(copies.grad[k], task.grad[k], task.grad_format[k], first, count,
+                   task.past_cache);
       }
       if constexpr (want_hess) {
         if (is_stored(task.hess[k]))
-          store_some(tail.hess[k], task.hess[k], task.hess_format[k], start, rest);
+          copy_out(copies.hess[k], task.hess[k], task.hess_format[k], first, count,
+                   task.past_cache);
       }
     }
   }
 
   static Sum run(const PointwiseTask<T>& task) {
-    alignas(kBlockBytes) T values[kSummed];  // to be summed, while they are in the first cache
+    alignas(kBlockBytes) T values[kChunk<T>];
+    const bool summed = want_value && task.value == nullptr;
     LaneSum sum;
-    for (ptrdiff_t first = 0; first < task.count; first += kSummed) {
+    for (ptrdiff_t first = 0; first < task.count; first += kChunk<T>) {
       const ptrdiff_t left = task.count - first;
-      const ptrdiff_t count = left < kSummed ? left : kSummed;
-      const bool summed = want_value && task.value == nullptr;
-      if (summed) {
-        store_terms(task, first, count, values, Format::same);
-      } else {
-        store_terms(task, first, count, at(task.value, task.value_format, first),
-                    task.value_format);
+      const ptrdiff_t count = left < kChunk<T> ? left : kChunk<T>;
+      const ptrdiff_t rest = count % kTogether<T>, whole = count - rest;
+      T* in_place = nullptr;
+      if constexpr (want_value) in_place = summed ? values : task.value + first;
+      if (!task.narrow) {
+        store_whole(task, first, whole, in_place);
+      } else if (whole > 0) {
+        store_copied(task, first, whole, summed ? values : nullptr);
       }
+      if (rest > 0) store_copied(task, first + whole, rest, summed ? values + whole : nullptr);
       if (summed) sum.add(values, count);
     }
     if (task.past_cache) finish_past_cache();

@@ -289,6 +289,15 @@ INLINE void store_past_cache(double* p, Vec<double> v) {
   store_past_cache(reinterpret_cast<float*>(p), __builtin_bit_cast(Vec<float>, v));
 }
 
+template <class T>
+INLINE void store_maybe_past_cache(bool past_cache, T* p, Vec<T> v) {
+  if (past_cache) {
+    store_past_cache(p, v);
+  } else {
+    v.store(p);
+  }
+}
+
 /// Makes such stores visible before all that follows.
 INLINE void finish_past_cache() {
 #if defined(__x86_64__)

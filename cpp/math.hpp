@@ -33,6 +33,7 @@ struct Constants<float> {
   static constexpr float unit = 0x1p-40f;        // moves numbers away from the smallest and largest
   static constexpr float exp_zero = -104;        // eˣ rounds to 0,
   static constexpr float exp_infinity = 89;      // to infinity,
+  static constexpr float exp_limit = 174;        // e^±limit is 2ⁿ·x with |n| < 2·bias,
   static constexpr float expm1_minus_one = -20;  // eˣ − 1 to −1
 };
 template <>
@@ -52,6 +53,7 @@ struct Constants<double> {
   static constexpr double unit = 0x1p-256;
   static constexpr double exp_zero = -746;
   static constexpr double exp_infinity = 710;
+  static constexpr double exp_limit = 1416;
   static constexpr double expm1_minus_one = -40;
 };
 template <class T>
@@ -257,7 +259,7 @@ INLINE T nearest_power(T x) {
   return fma(x, T(C::log2_e), T(C::rounder)) - T(C::rounder);
 }
 
-/// x·2ⁿ for 0.5 <= x <= 2 and |n| <= 2·bias, rounded where the result is subnormal.
+/// x·2ⁿ for x >= 0.5 and |n| <= 2·bias, rounded where the result is subnormal.
 template <class T>
 INLINE T times_power_of_two(T x, T n) {
   if constexpr (has_ldexp<T>) {
@@ -584,21 +586,33 @@ INLINE ExactSum<T> log_sum(T n, T f) {
   return ordered_sum(sum.high, (sum.low + linear.low) + (low + cubic.low));
 }
 
-/// xʸ for x > 0, in double precision.
+/// x·2ⁿ for an integral n.
 template <class T>
-INLINE T pow_positive(T x, T y) {
+struct Scaled {
+  T x, n;
+};
+
+/// eᶻ for z = y·log x, with 0.5 <= x <= 2. Far from 1, |n| = 2·bias or nearly so stands for all.
+template <class T>
+INLINE Scaled<T> exp_of_product(T y, ExactSum<T> log_x) {
   using C = Constants<ElementOf<T>>;
   constexpr double y_max = 0x1p65;  // xʸ is 0, 1 or infinity beyond
   y = max(T(-y_max), min(T(y_max), y));
-  const auto [n, f] = log_parts(x);
-  const ExactSum<T> log_x = log_sum(n, f);
   ExactSum<T> z = exact_product(y, log_x.high);
   z.low = fma(y, log_x.low, z.low);
-  const T clamped = max(T(C::exp_zero), min(T(C::exp_infinity), z.high));
+  const T clamped = max(T(-C::exp_limit), min(T(C::exp_limit), z.high));
   const T power = nearest_power(clamped);
   const auto parts = exp_parts(clamped, power);
   const T low = parts.low + select(clamped == z.high, z.low, T(0));
-  return times_power_of_two(exp_sum(parts.head, low).high, power);
+  return {exp_sum(parts.head, low).high, power};
+}
+
+/// xʸ for x > 0, in double precision.
+template <class T>
+INLINE T pow_positive(T x, T y) {
+  const auto [n, f] = log_parts(x);
+  const auto power = exp_of_product(y, log_sum(n, f));
+  return times_power_of_two(power.x, power.n);
 }
 
 /// The same for x and y of single precision, near enough for a result of single precision.

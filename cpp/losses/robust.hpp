@@ -194,39 +194,28 @@ struct Lq {
   template <class T>
   INLINE static Terms<T> terms(T pred, T target, T q) {
     using C = Constants<ElementOf<T>>;
-    const ExactSum<T> difference = exact_difference(pred, target);
-    const T r = difference.high, low = difference.low;
-    const T size = abs(r);
-    const auto too_far = size == T(C::infinity);
+    const auto [r, low] = exact_difference(pred, target);
+    // log |r|, of the unrounded difference, even if that is too large for a number.
+    const auto too_far = abs(r) == T(C::infinity);
+    const T size = select(too_far, abs(half_difference(pred, target)), abs(r));
+    const auto regular = (size > T(0)) & (size < T(C::infinity));
+    const auto [n, f] = log_parts(select(regular, size, T(1)));
+    const ExactSum<T> log_size = log_sum(n + select(too_far, T(1), T(0)), f);
+    const T lost = select((low == T(0)) | too_far, T(0), low / r);
+    const ExactSum<T> log_r = ordered_sum(log_size.high, log_size.low + lost);
     const auto times_power = [&](T factor, T exponent) {  // factor·|r|^exponent
-      const T power = pow(size, exponent);
-      T product = masked_product(factor, power);
-      const auto extreme = (power < T(C::smallest_normal)) | (power > T(C::largest));
-      const auto out_of_range = too_far | (extreme & (size > T(0)));
-      if (any(out_of_range)) {  // the product may still be a number
-        const T base = select(too_far, abs(half_difference(pred, target)), size);
-        const T root = pow(base, T(0.5) * exponent);
-        const T scaled = factor * select(too_far, pow(T(2), exponent), T(1));
-        product = select(out_of_range, masked_product(scaled, root) * root, product);
-      }
-      return product;
+      const Scaled<T> power = exp_of_product(exponent, log_r);
+      const T product = times_power_of_two(factor * power.x, power.n);
+      const T rising = select(size == T(0), -exponent, exponent);
+      const T limit = select(rising > T(0), T(C::infinity), select(rising == T(0), T(1), T(0)));
+      const T at_edge = select(size == size, masked_product(factor, limit), size);
+      return select(regular, product, at_edge);
     };
-    // |r|^(q − 1) from an exponent that is not negative, and nothing larger than the results.
-    const auto flat = q < T(2);
-    const T exponent = select(flat, q - T(1), q - T(2));
-    const T rest = select(flat, T(1), size);
-    const auto corrected = [&](T power, T degree) {  // what the difference lost is given back
-      const auto is_exact = (low == T(0)) | (size - size != T(0));
-      const T x = degree * select(is_exact, T(0), low / r);
-      const T clamped = max(T(-1), min(T(1), x));
-      return power * fma(clamped, fma(clamped, T(0.5), T(1)), T(1));
-    };
-    const T value = times_power(T(1), exponent) * rest * size;
-    const T grad = times_power(q, exponent) * rest;
-    const T hess = times_power(min(T(C::largest), q * (q - T(1))), q - T(2));
-    return {.value = corrected(value, q),
-            .grad = {sign(r) * corrected(grad, q - T(1))},
-            .hess = {corrected(hess, q - T(2))}};
+    // A larger factor matters where |r| is 1 alone.
+    const T factor = min(T(is_single<T> ? 0x1p100 : 0x1p960), q * (q - T(1)));
+    return {.value = times_power(T(1), q),
+            .grad = {sign(r) * times_power(q, q - T(1))},
+            .hess = {times_power(factor, q - T(2))}};
   }
 };
 

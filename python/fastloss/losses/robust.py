@@ -232,7 +232,7 @@ def log_cosh(pred: Any, target: Any) -> Any:
         return np.where(size < 1, near, far), np.tanh(r), (1 / np.cosh(r)) ** 2
 
 
-@pointwise(Accuracy(Bounds(3, 2, 2)), curvatures=REWEIGHTED, target=REAL, q=AT_LEAST_ONE)
+@pointwise(Accuracy(Bounds(1, 2, 2)), curvatures=REWEIGHTED, target=REAL, q=AT_LEAST_ONE)
 def lq(pred: Any, target: Any, *, q: Any = 1.5) -> Any:
     """Power of the absolute error.
 

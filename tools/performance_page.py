@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Write docs/performance.md and its picture from the stored times; with --check, compare the page.
 
-`python -m fastloss bench --table --save docs/performance.json` measures the times.
+`python -m fastloss bench --save docs/performance.json` with the options on the page measures the
+times.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ python -m fastloss bench mse --sizes 1000 --peers numpy,torch --plot mse.png
 This page is made by
 
 ```sh
-python -m fastloss bench --table --save docs/performance.json
+python -m fastloss bench --peers numpy,torch,jax --table --save docs/performance.json \\
+  --sizes 1000 100000 10000000 1000x100 65536x10 4096x1000 8x4x256x256
 {COMMAND}
 ```"""
 
@@ -64,9 +66,9 @@ MEASURING = """\
 TARGETS = """\
 ## Targets
 
-The ratio of two times, in all rows that it is meant for: in how many it is reached, and where it
-is worst. *Simple* are the pointwise losses of a few operations, *exponential* those with
-exponentials or logarithms."""
+The ratio of two times, in all rows that it is meant for: in how many it is reached, its geometric
+mean, and where it is worst. *Simple* are the pointwise losses of a few operations, *exponential*
+those with exponentials or logarithms."""
 
 TIMES = """\
 ## Value and gradient
@@ -89,6 +91,7 @@ On 8 elements, beside `np.add(a, b)` on 8.""",
 
 `axis=0` has the transposed logits.""",
     "weight": "## Weights",
+    "storage": "## Types that arrays are stored in",
     "level": """\
 ## CPU levels
 
@@ -136,9 +139,7 @@ def page(results: Results) -> Iterator[str]:
     yield MEASURING
     yield TIMES
     own = [row for row in results.rows if row.kind == VALUE_AND_GRAD]
-    for name in dict.fromkeys(row.loss for row in own):
-        yield f"### `{name}`"
-        yield times([row for row in own if row.loss == name])
+    yield times(own)
     if failures := {(name, error) for row in own for name, error in row.errors.items()}:
         yield "Without a time:"
         yield "\n".join(f"- {name}: {error}" for name, error in sorted(failures))
@@ -182,13 +183,14 @@ def misses(results: Results) -> Iterator[str]:
 
 
 def times(rows: list[Row]) -> str:
-    """Lay out the contestants' times of a loss."""
+    """Lay out the contestants' times."""
     peers = dict.fromkeys(name for row in rows for name in row.times)
     names = [name for name in peers if name not in {FASTLOSS, *ROOFLINES}]
     return table(
-        ("size", "fastloss", "of the roofline", *names),
+        ("loss", "size", "fastloss", "of the roofline", *names),
         (
             (
+                f"`{row.loss}`",
                 row.size,
                 spelled(row.times[FASTLOSS].median),
                 f"{ratio_of(row, (ROOFLINE, FASTLOSS)) or 0:.0%}",

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 
 import fastloss as fl
@@ -16,6 +17,7 @@ from fastloss import _core
 from fastloss.bench.contest import out_for
 from fastloss.bench.problems import SHAPES, Array, Arrays, Problem, fitting
 from fastloss.bench.results import Row
+from fastloss.bench.targets import POINTWISE
 from fastloss.bench.timing import Timed, interleaved
 
 # So small that inputs stay what they are, however often a step is repeated.
@@ -24,6 +26,10 @@ SUBNORMAL = 1e-40  # what inputs of size 1 are multiplied by, in float32
 
 IN_CACHE = {"pointwise": ((10_000,),), "rowwise": ((64, 1000),), "overlap": ((4, 1, 64, 64),)}
 LARGE = {"pointwise": ((10_000_000,),)}
+IN_AND_BEYOND_CACHE = {"pointwise": ((100_000,), (10_000_000,)), "rowwise": ((4096, 1000),)}
+
+EXAMPLES = frozenset({*POINTWISE, "cross_entropy", "dice"})
+"""What is measured of them is much the same for other losses."""
 
 Calls = dict[str, Timed]
 Shapes = Mapping[str, tuple[tuple[int, ...], ...]]
@@ -36,13 +42,13 @@ class Experiment:
     kind: str
     calls: Callable[[Problem], Calls]
     shapes: Shapes  # by family
-    losses: frozenset[str] = frozenset()  # none: all
+    losses: Container[str] = frozenset(fl.losses)
 
     def problems(self) -> Iterator[Problem]:
         """Yield what is computed."""
         for name, loss in fl.losses.items():
             for shape in self.shapes.get(loss.family, ()):
-                if name in self.losses or not self.losses:
+                if name in self.losses:
                     yield Problem(loss, "float32", fitting(loss, shape))
 
     def measure(self, problem: Problem) -> Row:
@@ -137,6 +143,26 @@ def subnormal_inputs(problem: Problem) -> Calls:
     }
 
 
+def storage_types(problem: Problem) -> Calls:
+    """Compare the types that arrays may be stored in."""
+    arrays = problem.draw()
+
+    def stored_as(dtype: Any) -> Timed:
+        return with_out(
+            problem,
+            {
+                name: x.astype(dtype) if np.issubdtype(x.dtype, np.floating) else x
+                for name, x in arrays.items()
+            },
+        )
+
+    return {
+        "float32": stored_as(np.float32),
+        "float16": stored_as(np.float16),
+        "bfloat16": stored_as(ml_dtypes.bfloat16),
+    }
+
+
 def steps(problem: Problem) -> Calls:
     """Compare stores of a gradient that an optimiser's step reads at once.
 
@@ -183,25 +209,22 @@ def _at_level(name: str) -> Iterator[None]:
 
 
 EXPERIMENTS = (
-    Experiment("threads", by_threads, SHAPES),
+    Experiment("threads", by_threads, SHAPES, EXAMPLES),
     Experiment(
         "call",
         small_calls,
         {"pointwise": ((8,),), "rowwise": ((1, 8),), "overlap": ((1, 1, 2, 4),)},
+        EXAMPLES,
     ),
-    Experiment(
-        "variant",
-        variants,
-        {"rowwise": ((4096, 1000),)},
-        frozenset({"cross_entropy"}),
-    ),
-    Experiment("weight", weights, LARGE),
+    Experiment("variant", variants, {"rowwise": ((4096, 1000),)}, {"cross_entropy"}),
+    Experiment("weight", weights, LARGE, EXAMPLES),
+    Experiment("storage", storage_types, IN_AND_BEYOND_CACHE),
     Experiment(
         "level",
         levels,
         IN_CACHE,
-        frozenset({"binary_cross_entropy_with_logits", "gaussian_nll", "cross_entropy"}),
+        {"binary_cross_entropy_with_logits", "gaussian_nll", "cross_entropy"},
     ),
-    Experiment("subnormal", subnormal_inputs, IN_CACHE),
-    Experiment("step", steps, LARGE),
+    Experiment("subnormal", subnormal_inputs, IN_CACHE, EXAMPLES),
+    Experiment("step", steps, LARGE, EXAMPLES),
 )

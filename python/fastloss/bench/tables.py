@@ -12,7 +12,7 @@ from fastloss.bench.contest import FASTLOSS
 from fastloss.bench.results import VALUE_AND_GRAD, Results, Row
 from fastloss.bench.targets import Verdict, verdicts
 
-TITLES = ("ratio of times", "losses; sizes", "target", "met", "worst", "where")
+TITLES = ("ratio of times", "losses; sizes", "target", "met", "mean", "worst", "where")
 UNITS = (("s", 1e9), ("ms", 1e6), ("µs", 1e3), ("ns", 1))
 
 
@@ -57,7 +57,7 @@ def table_of_targets(rows: Sequence[Row]) -> Table:
 
 
 def cells(verdict: Verdict) -> tuple[str, ...]:
-    """Spell what was to be reached, in how many rows it was, and the worst one."""
+    """Spell what was to be reached, in how many rows it was, their mean, and the worst one."""
     target = verdict.target
     bound = f"≥ {target.at_least:g}" if target.at_least is not None else f"≤ {target.at_most:g}"
     ratio, row = verdict.ratios[0]
@@ -68,6 +68,7 @@ def cells(verdict: Verdict) -> tuple[str, ...]:
         f"{target.losses}; {sizes}",
         bound,
         f"{rows - len(verdict.missed)} of {rows}",
+        f"{verdict.mean:.3g}",
         f"{ratio:.3g}",
         f"{row.loss} {short(row.size)}",
     )

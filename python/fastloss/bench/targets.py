@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from statistics import geometric_mean
 
 from fastloss.bench.contest import FASTLOSS, ROOFLINES
 from fastloss.bench.results import VALUE_AND_GRAD, Row
@@ -17,11 +18,12 @@ NANOSECOND_PER_ELEMENT = "1 ns per element"
 
 SIMPLE = ("mse", "mae", "huber", "smooth_l1")
 EXPONENTIAL = ("binary_cross_entropy_with_logits", "gaussian_nll")
+POINTWISE = SIMPLE + EXPONENTIAL
 LOSSES = {
     "all": (),
     "simple": SIMPLE,
     "exponential": EXPONENTIAL,
-    "pointwise": SIMPLE + EXPONENTIAL,
+    "pointwise": POINTWISE,
     "cross_entropy": ("cross_entropy",),
 }
 """The losses that targets are for, by a name."""
@@ -62,6 +64,8 @@ class Target:
 TARGETS = (
     Target(VALUE_AND_GRAD, ("NumPy", FASTLOSS), at_least=1),
     Target(VALUE_AND_GRAD, (BEST_PEER, FASTLOSS), at_least=0.95),
+    Target(VALUE_AND_GRAD, ("PyTorch", FASTLOSS), at_least=5, sizes=LARGE),
+    Target(VALUE_AND_GRAD, ("JAX", FASTLOSS), at_least=5, sizes=LARGE),
     Target("threads", ("default", BEST), at_most=1.1),
     Target("call", ("value", "np.add"), at_most=1),
     Target("call", ("value_and_grad", "np.add"), at_most=1.5),
@@ -98,6 +102,11 @@ TARGETS = (
     Target("variant", ("class_weight", "plain"), at_most=1.2),
     Target("variant", ("axis=0", "plain"), at_most=1.5),
     Target("weight", ("weighted", "unweighted"), at_most=1.4),
+    *(
+        Target("storage", ("float32", dtype), at_least, None, losses, sizes)
+        for dtype in ("float16", "bfloat16")
+        for losses, sizes, at_least in (("simple", BEYOND_CACHE, 1.3), ("all", (), 0.9))
+    ),
     Target("level", (BEST, "avx2"), at_least=0.5),
     Target("subnormal", ("subnormal", "normal"), at_most=3),
     Target("step", ("default stores", "ordinary stores"), at_most=1.05),
@@ -129,6 +138,11 @@ class Verdict:
 
     target: Target
     ratios: tuple[tuple[float, Row], ...]
+
+    @property
+    def mean(self) -> float:
+        """The geometric mean of the ratios."""
+        return geometric_mean(ratio for ratio, _ in self.ratios)
 
     @property
     def missed(self) -> tuple[tuple[float, Row], ...]:

@@ -52,6 +52,14 @@ GROUP = 24  # bytes for each group, for where it begins
 THREADS = 2
 
 
+@pytest.fixture(scope="module", autouse=True)
+def few_objects() -> Iterator[None]:
+    """Keep the collector from looking at what the other tests have, before each measurement."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 @pytest.fixture(autouse=True)
 def small_pages() -> Iterator[None]:
     """Keep the system from giving 2 MiB where a few bytes are touched."""

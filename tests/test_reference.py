@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import fastloss as fl
 from accuracy import assert_accurate, reference
 from cases import DTYPES, make_call, make_weight, parts, settings
 from fastloss.accuracy.settings import Setting, all_settings, default_settings
@@ -13,7 +14,7 @@ from fastloss.domains import Domain
 
 POINTWISE_SHAPES = [(1,), (15,), (16,), (17,), (31,), (33,), (3, 5), (4095,), (4096,), (4097,)]
 ROWWISE_SHAPES = [(1, 1), (1, 2), (3, 15), (3, 16), (3, 17), (2, 3, 4), (17, 33), (1, 4097)]
-GROUPWISE_SHAPES = [*ROWWISE_SHAPES[:-1], (1, 129)]  # whose pairs the reference has all at once
+PAIRWISE_SHAPES = [*ROWWISE_SHAPES[:-1], (1, 129)]  # whose pairs the reference has all at once
 LONG = {
     "pointwise": (20_001,),
     "rowwise": (4097, 3),
@@ -29,8 +30,8 @@ def shapes(setting: Setting) -> list[tuple[int, ...]]:
     """Return shapes around the lengths of vectors and blocks."""
     if setting.loss.family == "ordered":
         return POINTWISE_SHAPES[1:]  # a single element need not be an event
-    if setting.loss.family == "groupwise":
-        return GROUPWISE_SHAPES
+    if setting.loss.family == "groupwise" or setting.loss is fl.multilabel_margin:
+        return PAIRWISE_SHAPES
     return ROWWISE_SHAPES if setting.loss.family == "rowwise" else POINTWISE_SHAPES
 
 

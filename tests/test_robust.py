@@ -25,8 +25,11 @@ def wing(r: Any, width: Any, curvature: Any) -> Any:
 
 
 def student_t_nll(r: Any, df: Any, scale: Any, full: Any) -> Any:
+    rest = (df + 1) / 2 * mpmath.log1p((r / scale) ** 2 / df)
+    if not full:
+        return rest
     density = mpmath.gamma((df + 1) / 2) / mpmath.gamma(df / 2) / mpmath.sqrt(df * mpmath.pi)
-    return (df + 1) / 2 * mpmath.log1p((r / scale) ** 2 / df) - full * mpmath.log(density / scale)
+    return rest - mpmath.log(density / scale)
 
 
 DEFINITIONS: dict[str, Callable[..., Any]] = {

@@ -190,8 +190,8 @@ struct Kernel {
 
   /// The same for terms that are not computed in place, a multiple of kTogether or fewer than it.
   /// Values go to `summed` or, if it is null, where the task says.
-  static void store_copied(const PointwiseTask<T>& task, ptrdiff_t first, ptrdiff_t count,
-                           T* summed) {
+  [[gnu::noinline]] static void store_copied(const PointwiseTask<T>& task, ptrdiff_t first,
+                                             ptrdiff_t count, T* summed) {
     Copies<T, arguments, parameters, inputs> copies;
     PointwiseTask<T> of_copies = task;
     const bool few = count < kTogether<T>;

@@ -10,11 +10,12 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from fastloss.bench import plots
 from fastloss.bench.contest import FASTLOSS, ROOFLINES
-from fastloss.bench.experiments import EXPERIMENTS
+from fastloss.bench.experiments import EXAMPLES, EXPERIMENTS
 from fastloss.bench.results import VALUE_AND_GRAD, Results, Row
 from fastloss.bench.tables import TITLES, cells, short, spelled
 from fastloss.bench.targets import NANOSECOND_PER_ELEMENT, ROOFLINE, ratio_of, verdicts
@@ -124,7 +125,8 @@ def main() -> int:
     text = "\n\n".join(page(results)) + "\n"
     if not parser.parse_args().check:
         PAGE.write_text(text, encoding="utf-8")
-        plots.save(PICTURE, results)
+        examples = [row for row in results.rows if row.loss in EXAMPLES]
+        plots.save(PICTURE, replace(results, rows=examples))
     elif not PAGE.exists() or PAGE.read_text(encoding="utf-8") != text:
         print(f"{PAGE.name} is stale: run {COMMAND}", file=sys.stderr)
         return 1
